@@ -1,0 +1,108 @@
+"""Rules that follow from a column: must be there, readable, a known code, in bounds.
+
+A row is checked as text first (what was written) and as value second (what it
+means); `value_rules` and `Table.rules` look at values only, so they run on any
+engine and on files as well as on a store. Keys and references need other rows
+and are checked by the intake.
+"""
+
+from __future__ import annotations
+
+import ibis.expr.types as ir
+
+from labkit.schema.model import Column, Rule, Table, Type
+
+
+def value_rules(table: Table) -> tuple[Rule, ...]:
+    """All rules of a table that look at one row of values.
+
+    Examples
+    --------
+    >>> from labkit.schema import TABLES
+    >>> [rule.id for rule in value_rules(TABLES["sites"])][:2]
+    ['sites.site_id.required', 'sites.kind.code']
+    """
+    rules: list[Rule] = []
+    for column in table.columns:
+        rules += _column_rules(table.name, column)
+    return (*rules, *table.rules)
+
+
+def _column_rules(table: str, column: Column) -> list[Rule]:
+    rules: list[Rule] = []
+    name = column.name
+    if column.required:
+        rules.append(required_rule(table, column))
+    if column.values:
+        allowed = ", ".join(column.values)
+        rules.append(
+            Rule(
+                f"{table}.{name}.code",
+                (name,),
+                lambda t: ~t[name].isin(column.values),
+                "unknown code",
+                "代码不在允许范围内",
+                f"use one of {allowed}",
+                f"改为下列之一：{allowed}",
+            )
+        )
+    if column.low is not None or column.high is not None:
+        rules.append(_range_rule(table, column))
+    if column.type is Type.MONTH:
+        rules.append(
+            Rule(
+                f"{table}.{name}.month",
+                (name,),
+                lambda t: ~t[name].re_search(r"^(19|20)\d\d-(0[1-9]|1[0-2])$"),
+                "not a month",
+                "不是有效月份",
+                "write year and month as 2025-03",
+                "按“2025-03”的格式填写年月",
+            )
+        )
+    return rules
+
+
+def required_rule(table: str, column: Column) -> Rule:
+    name = column.name
+    empty = (lambda t: t[name].isnull() | (t[name] == "")) if column.type is Type.TEXT else (lambda t: t[name].isnull())
+    return Rule(
+        f"{table}.{name}.required",
+        (name,),
+        empty,
+        "empty, but must be there",
+        "为空，此项必填",
+        "fill it in at the source",
+        "在源系统补填",
+    )
+
+
+def _range_rule(table: str, column: Column) -> Rule:
+    name, low, high = column.name, column.low, column.high
+
+    def bad(t: ir.Table) -> ir.BooleanValue:
+        value = t[name]
+        outside = value.isnull() & False
+        if column.type is Type.NUMBER:
+            outside = value.isnan() | value.isinf()
+        if low is not None:
+            outside = outside | (value < low)
+        if high is not None:
+            outside = outside | (value > high)
+        return outside
+
+    if high is None:
+        en, zh = f"below {low:g}", f"小于 {low:g}"
+    elif low is None:
+        en, zh = f"above {high:g}", f"大于 {high:g}"
+    else:
+        en, zh = f"outside {low:g} to {high:g}", f"超出 {low:g} 至 {high:g}"
+    return Rule(
+        f"{table}.{name}.range",
+        (name,),
+        bad,
+        f"{en}, or not a finite number" if column.type is Type.NUMBER else en,
+        f"{zh}，或不是有限数值" if column.type is Type.NUMBER else zh,
+        "check value and unit at the source",
+        "在源系统核对数值与单位",
+    )
