@@ -58,7 +58,7 @@ BEHAVIOURS: tuple[Behaviour, ...] = (
     Behaviour("two_shifts", "industrial", 0.32, 0.15, ((6, 22, 1.4),), 0.70, 0.20, 0.01, 0.0, 0.09, 0.09),
     Behaviour("continuous", "industrial", 0.24, 1.50, ((8, 20, 0.1),), 1.0, 0.9, 0.005, 0.0, 0.05, 0.05),
     Behaviour("night_valley", "industrial", 0.10, 0.15, ((22.5, 31, 1.8),), 0.90, 0.40, 0.0, 0.0, 0.10, 0.10),
-    Behaviour("irrigation", "agricultural", 0.55, 0.05, ((5, 10, 1.2), (16, 19, 0.8)), 1.0, 1.0, 0.12, 0.0, 0.50, 0.40),
+    Behaviour("irrigation", "agricultural", 0.55, 0.05, ((5, 10, 1.2), (16, 19, 0.8)), 1.0, 1.0, 0.06, 0.0, 0.25, 0.30),
     Behaviour("greenhouse", "agricultural", 0.45, 0.40, ((17, 31, 0.9),), 1.0, 1.0, 0.0, 0.06, 0.15, 0.20),
     Behaviour("school", "public", 0.40, 0.10, ((7.5, 17.5, 1.5), (18, 21.5, 0.6)), 0.15, 0.08, 0.02, 0.02, 0.10, 0.12),
     Behaviour("hospital", "public", 0.30, 0.90, ((8, 17.5, 0.8),), 0.8, 0.75, 0.02, 0.01, 0.06, 0.08),

@@ -17,8 +17,8 @@ _KEY_CLASS_SHARES = (0.0, 0.18, 0.72, 0.0, 0.10)
 KEY_SHARE = 0.03
 PAYERS = ("prompt", "forgetful", "difficulty", "unwilling", "disputing")
 _PAYER_SHARES = {
-    "residential": (0.80, 0.11, 0.055, 0.02, 0.015),
-    "other": (0.82, 0.06, 0.07, 0.035, 0.015),
+    "residential": (0.815, 0.11, 0.045, 0.015, 0.015),
+    "other": (0.845, 0.06, 0.05, 0.03, 0.015),
 }
 _INDUSTRIES = {
     "commercial": ("F52", "H61", "H62", "K70", "O80"),
@@ -67,8 +67,8 @@ def make_customers(world: World, numbers: np.ndarray, rng: np.random.Generator) 
     behaviour, mean_kw, payer, industry, trade = _by_class(classes, key, rng)
     area = _areas(world, classes, key, rng)
     areas = world.areas.iloc[area].reset_index(drop=True)
-    # A transformer is sized for a peak of two to three times the mean load.
-    capacity = np.maximum(_standard_size(mean_kw * rng.uniform(2.5, 4.0, n)), np.where(classes == "residential", 8, 15))
+    # A transformer is sized for a peak of some times the mean load.
+    capacity = np.maximum(_standard_size(mean_kw * rng.uniform(4.0, 6.5, n)), np.where(classes == "residential", 8, 15))
     large = capacity >= 315
     voltage = np.select([capacity >= 20_000, large, classes != "residential"], [110.0, 10.0, 0.38], 0.22)
     connected = _connected(numbers, key, rng)

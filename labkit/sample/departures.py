@@ -11,7 +11,7 @@ REASONS = ("moved", "closed", "direct_purchase", "retailer", "own_generation")
 #: Log monthly hazard at mean satisfaction, by reason, for homes and for others.
 _LOG_BASE = {
     "home": {"moved": -5.6, "closed": -8.0},
-    "other": {"moved": -6.6, "closed": -6.2, "direct_purchase": -5.6, "retailer": -6.0, "own_generation": -7.2},
+    "other": {"moved": -6.6, "closed": -6.2, "direct_purchase": -4.4, "retailer": -5.8, "own_generation": -7.2},
 }
 #: Effect of a point of satisfaction and of price sensitivity on the log hazard.
 SATISFACTION_EFFECT = {"moved": 0.0, "closed": 0.0, "direct_purchase": -0.45, "retailer": -0.75, "own_generation": -0.20}

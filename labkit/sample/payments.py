@@ -67,14 +67,14 @@ def _when_paid(
     settled[late] = due[late] + rng.integers(1, 5, late.sum())
     late = (payer == "forgetful") & (chance < 0.35)
     settled[late] = due[late] + 5 + rng.integers(0, 7, late.sum())
-    # Difficulty grows over the months, from one bill in three to four in five.
-    late = (payer == "difficulty") & (chance < 0.30 + 0.02 * month)
+    # Difficulty grows over the months, from one bill in four to seven in ten.
+    late = (payer == "difficulty") & (chance < 0.25 + 0.02 * month)
     settled[late] = due[late] + rng.integers(20, 60, late.sum()) + 2 * month[late]
     in_part = late & (rng.random(n) < 0.6)
     part_day[in_part] = due[in_part] + rng.integers(-3, 12, in_part.sum())
     part_share[in_part] = rng.uniform(0.3, 0.7, in_part.sum())
     settled[late & (rng.random(n) < 0.10)] = _NEVER
-    late = (payer == "unwilling") & (chance < 0.70)
+    late = (payer == "unwilling") & (chance < 0.50)
     settled[late] = due[late] + rng.integers(31, 42, late.sum())
     late = (payer == "disputing") & (chance < 0.12)
     settled[late] = due[late] + rng.integers(15, 30, late.sum())

@@ -71,6 +71,8 @@ def _loads(
     load *= noise
     scale = who["_mean_kw"].to_numpy(dtype=np.float32) * 1000 * interval_min / 60
     load *= (_day_levels(who, column("day_spread"), n_days, rng) * scale[:, None])[:, :, None]
+    # Nobody draws more than the transformer gives.
+    np.minimum(load, (who["capacity_kva"].to_numpy(dtype=np.float32) * 1000 * interval_min / 60)[:, None, None], out=load)
     pf_slot = np.clip(who["_pf"].to_numpy()[:, None] + 0.03 * (shapes[:, 0] / shapes[:, 0].max(axis=1, keepdims=True) - 0.5), 0.55, 0.995)
     return Loads(rows, interval_min, np.rint(load, out=load).astype(np.int32), np.tan(np.arccos(pf_slot)).astype(np.float32))
 
