@@ -45,11 +45,11 @@ class Behaviour:
 
 
 BEHAVIOURS: tuple[Behaviour, ...] = (
-    Behaviour("evening_family", "residential", 0.46, 0.25, ((6.5, 8.5, 0.5), (18, 22.5, 1.4)), 1.15, 1.2, 0.06, 0.02, 0.22, 0.45),
-    Behaviour("home_all_day", "residential", 0.24, 0.35, ((7, 13, 0.6), (17, 22, 0.9)), 1.0, 1.05, 0.06, 0.03, 0.18, 0.40),
-    Behaviour("commuter", "residential", 0.18, 0.20, ((6, 7.5, 0.6), (20, 23.5, 1.3)), 1.5, 0.8, 0.05, 0.02, 0.28, 0.50),
-    Behaviour("night_charging", "residential", 0.07, 0.30, ((23, 29.5, 2.2), (18, 22, 0.9)), 1.0, 0.9, 0.03, 0.01, 0.30, 0.40),
-    Behaviour("seldom_there", "residential", 0.05, 0.90, ((19, 21, 0.2),), 1.0, 2.5, 0.0, 0.0, 0.35, 0.60),
+    Behaviour("evening_family", "residential", 0.46, 0.25, ((6.5, 8.5, 0.5), (18, 22.5, 1.4)), 1.15, 1.2, 0.045, 0.02, 0.12, 0.26),
+    Behaviour("home_all_day", "residential", 0.24, 0.35, ((7, 13, 0.6), (17, 22, 0.9)), 1.0, 1.05, 0.045, 0.03, 0.11, 0.24),
+    Behaviour("commuter", "residential", 0.18, 0.20, ((6, 7.5, 0.6), (20, 23.5, 1.3)), 1.5, 0.8, 0.04, 0.02, 0.15, 0.28),
+    Behaviour("night_charging", "residential", 0.07, 0.30, ((23, 29.5, 2.2), (18, 22, 0.9)), 1.0, 0.9, 0.03, 0.01, 0.15, 0.24),
+    Behaviour("seldom_there", "residential", 0.05, 0.90, ((19, 21, 0.2),), 1.0, 2.5, 0.0, 0.0, 0.20, 0.35),
     Behaviour("shop", "commercial", 0.34, 0.25, ((9, 21.5, 1.5),), 1.1, 1.1, 0.03, 0.01, 0.10, 0.12),
     Behaviour("office", "commercial", 0.30, 0.25, ((8, 18, 1.6),), 0.25, 0.15, 0.03, 0.02, 0.10, 0.12),
     Behaviour("restaurant", "commercial", 0.22, 0.30, ((10.5, 13.5, 1.4), (16.5, 21, 1.7)), 1.2, 1.2, 0.02, 0.01, 0.14, 0.18),

@@ -1,0 +1,201 @@
+"""An opened data folder: its tables as Ibis expressions on an engine."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+import pyarrow as pa
+
+from labkit import calendar, engine, terms
+from labkit.schema import TABLES
+from labkit.store import DAY_TABLES, Manifest, StoreError
+
+_NOTEBOOK_ORDER = (*TABLES, "reactive")
+
+
+class MissingTableError(LookupError):
+    """A table that the data folder does not have; the text says what to bring."""
+
+
+class Lab:
+    """The tables of a store, ready to be asked.
+
+    Tables are attributes (``lab.customers``) and Ibis expressions: nothing is
+    read before a result is asked for. `run` gives the result as a DataFrame.
+
+    Attributes
+    ----------
+    folder : Path
+    manifest : Manifest
+    backend : StoppableBackend
+        Ctrl-C stops a running query; the lab can be used on.
+    """
+
+    def __init__(self, folder: Path, manifest: Manifest, backend: engine.StoppableBackend) -> None:
+        self.folder, self.manifest, self.backend = folder, manifest, backend
+        root = Path(backend.located(folder))
+        for name, entry in manifest.tables.items():
+            files = ", ".join("'" + str(root / file["path"]).replace("'", "''") + "'" for file in entry.files)
+            hive = ", hive_partitioning=true, hive_types={'month': VARCHAR, 'bucket': INTEGER}" if name in DAY_TABLES else ""
+            backend.raw_sql(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{files}]{hive})')
+
+    @property
+    def tables(self) -> tuple[str, ...]:
+        """Names of the tables there are."""
+        return tuple(name for name in _NOTEBOOK_ORDER if name in self.manifest.tables)
+
+    def has(self, *names: str) -> bool:
+        """Whether all these tables are there."""
+        return all(name in self.manifest.tables for name in names)
+
+    def table(self, name: str) -> ir.Table:
+        """A table as an Ibis expression.
+
+        Raises
+        ------
+        MissingTableError
+            If the data folder does not have it.
+        """
+        if name not in self.manifest.tables:
+            raise MissingTableError(self.explain_missing(name))
+        return self.backend.table(name)
+
+    def __getattr__(self, name: str) -> ir.Table:
+        if name in TABLES or name in DAY_TABLES:
+            return self.table(name)
+        raise AttributeError(f"a Lab has no {name!r}; its tables are {', '.join(self.tables)}")
+
+    def __dir__(self) -> list[str]:
+        return [*super().__dir__(), *self.tables]
+
+    def explain_missing(self, name: str, language: terms.Language = "en") -> str:
+        """One sentence: what is missing, which notebooks want it, what to bring."""
+        if name not in TABLES and name not in DAY_TABLES:
+            return f"there is no table called {name!r}; the tables are {', '.join(TABLES)}"
+        table = TABLES["readings" if name in DAY_TABLES else name]
+        needed = ", ".join(column.name for column in table.columns if column.required)
+        notebooks = ", ".join(table.wanted_by)
+        if language == "zh":
+            return f"数据中没有“{terms.label(table.name, 'zh')}”表（{name}），笔记本 {notebooks} 需要它；请提供 {table.name}.csv，至少包含 {needed}。"
+        return (
+            f"The data have no table {name} ({terms.label(table.name).lower()}), which notebooks {notebooks} want: "
+            f"bring {table.name}.csv with at least {needed}."
+        )
+
+    def run(self, expression: ir.Table) -> pd.DataFrame:
+        """Result of an expression; Ctrl-C stops it."""
+        frame: pd.DataFrame = self.backend.to_pyarrow(expression).to_pandas()
+        return frame
+
+    @property
+    def period(self) -> tuple[str, str]:
+        """First and last day of readings, or else of bills.
+
+        Raises
+        ------
+        MissingTableError
+            If there are neither.
+        """
+        for name in ("readings", "bills"):
+            entry = self.manifest.tables.get(name)
+            if entry and entry.first and entry.last:
+                return entry.first, entry.last
+        raise MissingTableError("the data have neither readings nor bills: bring one of them")
+
+    def days(self) -> ir.Table:
+        """Every day of the readings with month and day type, to be joined."""
+        first, last = (pd.Timestamp(day).date() for day in self.period)
+        frame = calendar.day_type_table(first, last, self.manifest.about.calendar)
+        return ibis.memtable(
+            pa.table({"day": pa.array(frame["day"], pa.date32()), "day_type": pa.array(list(frame["day_type"]))})
+        )
+
+    def intervals(self) -> list[int]:
+        """Metering intervals that occur [min]."""
+        found = self.run(self.readings.select("interval_min").distinct().order_by("interval_min"))
+        return [int(minutes) for minutes in found["interval_min"]]
+
+    def summary(self) -> pd.DataFrame:
+        """Tables with rows and period.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``table``, ``rows_count``, ``first_day``, ``last_day``.
+        """
+        rows = [
+            (name, self.manifest.tables[name].rows, *(
+                (moment or "")[:10] for moment in (self.manifest.tables[name].first, self.manifest.tables[name].last)
+            ))
+            for name in self.tables
+        ]
+        return pd.DataFrame(rows, columns=["table", "rows_count", "first_day", "last_day"])
+
+    def __repr__(self) -> str:
+        about = self.manifest.about
+        lines = [f"Lab: {about.name_en} ({about.name_zh}), data {self.manifest.digest[:8]}"]
+        for row in self.summary().itertuples():
+            unit = " customer-days" if row.table in DAY_TABLES else ""
+            span = f"  {row.first_day} to {row.last_day}" if row.first_day else ""
+            lines.append(f"  {row.table:<14}{row.rows_count:>12,}{unit}{span}")
+        absent = [name for name in TABLES if name not in self.manifest.tables]
+        if absent:
+            lines.append(f"  not there: {', '.join(absent)}")
+        return "\n".join(lines)
+
+    def close(self) -> None:
+        """End the engine and remove its private spill folder."""
+        self.backend.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.close()
+
+
+def open_lab(
+    path: str | Path, engine: str | None = None, *, verify: bool = True, memory_limit_mb: int | None = None, **options: Any
+) -> Lab:
+    """Open a data folder that `labkit intake` or `labkit sample` has made.
+
+    Parameters
+    ----------
+    path : str or Path
+        The store.
+    engine : {None, "duckdb"}
+        Embedded DuckDB.
+    verify : bool
+        Compare every file with its sha256 first (about 1 GB a second).
+    memory_limit_mb : int, optional
+        Limit of the engine's memory [MB]; 60 % of the machine's by default.
+
+    Raises
+    ------
+    StoreError
+        If the folder is no store, or a file of it is not what was written.
+    ValueError
+        If the engine is not known.
+
+    See Also
+    --------
+    labkit.intake.intake : make a store from a folder of files.
+    """
+    if engine not in (None, "duckdb"):
+        raise ValueError(f"engine is {engine!r}, expected None or 'duckdb'")
+    folder = Path(path)
+    if not folder.exists():
+        raise StoreError(f"{folder} does not exist: make the sample with `labkit sample {folder}`, or name your own store")
+    manifest = Manifest.read(folder)
+    if verify:
+        manifest.verify(folder)
+    return Lab(folder, manifest, _connect(folder, memory_limit_mb, **options))
+
+
+def _connect(folder: Path, memory_limit_mb: int | None, **options: Any) -> engine.StoppableBackend:
+    return engine.connect([folder], memory_limit_mb=memory_limit_mb, **options)

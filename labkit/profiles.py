@@ -1,0 +1,234 @@
+"""From readings to load features and typical days, in two steps.
+
+Cells (customer x month x day type, sums, counts and maxima of every slot) are
+the only pass over the readings; everything else follows from cells. Energies
+are whole Wh, so that months add up exactly and engines agree bit for bit.
+"""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from labkit import calendar
+from labkit.lab import Lab
+from labkit.store import SLOT_COLUMNS
+
+#: Period -> the share it counts in; sharp hours are peak hours that cost more.
+_SHARES = {"peak": ("sharp", "peak"), "flat": ("flat",), "valley": ("valley",)}
+
+
+def cells(day_rows: ir.Table, days: ir.Table, interval_min: int) -> ir.Table:
+    """Sums, counts and maxima of every slot by customer, month and day type.
+
+    Parameters
+    ----------
+    day_rows : Table
+        `Lab.readings`.
+    days : Table
+        `Lab.days`.
+    interval_min : int
+        Metering interval of the rows taken [min].
+
+    Returns
+    -------
+    Table
+        ``customer_id``, ``month``, ``day_type``, ``days_metered`` and, a slot
+        each, ``s00`` … energy [Wh], ``n00`` … readings, ``m00`` … highest [Wh].
+    """
+    slots = SLOT_COLUMNS[: 1440 // interval_min]
+    rows = day_rows.filter(day_rows.interval_min == interval_min).inner_join(days, "day")
+    parts = {"days_metered": rows.count()}
+    for name in slots:
+        parts[f"s{name[1:]}"] = rows[name].sum().cast("int64")
+        parts[f"n{name[1:]}"] = rows[name].count()
+        parts[f"m{name[1:]}"] = rows[name].max()
+    return rows.group_by(["customer_id", "month", "day_type"]).aggregate(**parts)
+
+
+def _sums(cell: ir.Table, interval_min: int, periods: calendar.PeriodRules) -> ir.Table:
+    """A row a cell: whole Wh by period, readings, the highest slot as whole W."""
+    numbers = [name[1:] for name in SLOT_COLUMNS[: 1440 // interval_min]]
+    wh = reduce(add, (cell[f"s{n}"].fill_null(0) for n in numbers))
+    by_period = {
+        f"{name}_wh": _period_sum(cell, interval_min, periods, parts, numbers) for name, parts in _SHARES.items()
+    }
+    return cell.select(
+        "customer_id",
+        "month",
+        "day_type",
+        "days_metered",
+        wh=wh,
+        minutes=reduce(add, (cell[f"n{n}"] for n in numbers)) * interval_min,
+        highest_w=ibis.greatest(*(cell[f"m{n}"] for n in numbers)).cast("int64") * (60 // interval_min),
+        **by_period,
+    )
+
+
+def _period_sum(
+    cell: ir.Table, interval_min: int, periods: calendar.PeriodRules, parts: tuple[str, ...], numbers: list[str]
+) -> ir.IntegerValue:
+    """Energy in some periods; which slots these are depends on the month."""
+    plans: dict[tuple[int, ...], list[int]] = {}
+    for month in range(1, 13):
+        chosen = tuple(i for i, name in enumerate(periods.slots(interval_min, month)) if name in parts)
+        plans.setdefault(chosen, []).append(month)
+    month_number = cell.month[5:7].cast("int64")
+    sums = {
+        chosen: reduce(add, (cell[f"s{numbers[i]}"].fill_null(0) for i in chosen), ibis.literal(0, "int64"))
+        for chosen in plans
+    }
+    return ibis.cases(
+        *((month_number.isin(months), sums[chosen]) for chosen, months in plans.items()), else_=ibis.literal(0, "int64")
+    )
+
+
+def monthly_sums(lab: Lab, periods: calendar.PeriodRules | None = None, day_rows: ir.Table | None = None) -> ir.Table:
+    """What features are made of: a row a customer, month, day type and interval.
+
+    Returns
+    -------
+    Table
+        ``days_metered``, ``minutes`` with a reading, ``wh``, ``peak_wh``,
+        ``flat_wh``, ``valley_wh``, ``highest_w``; all whole numbers.
+    """
+    rows = lab.readings if day_rows is None else day_rows
+    rules = periods or calendar.read_periods()
+    days = lab.days()
+    parts = [_sums(cells(rows, days, minutes), minutes, rules) for minutes in lab.intervals()]
+    return ibis.union(*parts) if len(parts) > 1 else parts[0]
+
+
+def features(sums: ir.Table) -> ir.Table:
+    """Load features, one row a customer.
+
+    Parameters
+    ----------
+    sums : Table
+        Of `monthly_sums`.
+
+    Returns
+    -------
+    Table
+        ``days_metered``; ``hours_metered`` [h]; ``energy_kwh``;
+        ``energy_per_day_kwh``: per 24 h with a reading; ``maximum_demand_kw``:
+        highest mean power of an interval; ``load_factor``: mean load over maximum
+        demand; ``peak_share`` (sharp included), ``flat_share``,
+        ``valley_share`` of energy; ``weekend_ratio``: mean load on weekends over
+        that on workdays. Missing where it would divide by nought.
+    """
+    on = {name: sums.day_type == name for name in ("workday", "weekend")}
+    total = sums.group_by("customer_id").aggregate(
+        days_metered=sums.days_metered.sum().cast("int64"),
+        minutes=sums.minutes.sum().cast("int64"),
+        wh=sums.wh.sum().cast("int64"),
+        peak_wh=sums.peak_wh.sum().cast("int64"),
+        flat_wh=sums.flat_wh.sum().cast("int64"),
+        valley_wh=sums.valley_wh.sum().cast("int64"),
+        highest_w=sums.highest_w.max(),
+        workday_wh=sums.wh.sum(where=on["workday"]).cast("int64"),
+        workday_minutes=sums.minutes.sum(where=on["workday"]).cast("int64"),
+        weekend_wh=sums.wh.sum(where=on["weekend"]).cast("int64"),
+        weekend_minutes=sums.minutes.sum(where=on["weekend"]).cast("int64"),
+    )
+    mean_w = total.wh * 60.0 / total.minutes.nullif(0)
+    weekend = total.weekend_wh * 1.0 / total.weekend_minutes.nullif(0)
+    workday = total.workday_wh * 1.0 / total.workday_minutes.nullif(0)
+    return total.select(
+        "customer_id",
+        "days_metered",
+        hours_metered=total.minutes / 60.0,
+        energy_kwh=total.wh / 1000.0,
+        energy_per_day_kwh=mean_w * 24.0 / 1000.0,
+        maximum_demand_kw=total.highest_w / 1000.0,
+        load_factor=mean_w / total.highest_w.nullif(0),
+        **{f"{name}_share": total[f"{name}_wh"] * 1.0 / total.wh.nullif(0) for name in _SHARES},
+        weekend_ratio=weekend / workday.nullif(0),
+    )
+
+
+def load_features(lab: Lab, periods: calendar.PeriodRules | None = None) -> pd.DataFrame:
+    """`features` of every customer, computed bucket by bucket so that memory stays flat.
+
+    Examples
+    --------
+    >>> import labkit
+    >>> lab = labkit.open("data/sample")  # doctest: +SKIP
+    >>> load_features(lab)["load_factor"].median()  # doctest: +SKIP
+    """
+    rows = lab.readings
+    parts = [
+        lab.run(features(monthly_sums(lab, periods, rows.filter(rows.bucket == bucket))))
+        for bucket in range(lab.manifest.buckets)
+    ]
+    return pd.concat(parts).sort_values("customer_id", ignore_index=True)
+
+
+def daily_energy(lab: Lab) -> ir.Table:
+    """Energy of each customer and day: ``customer_id``, ``day``, ``kwh``, ``readings_count``."""
+    rows = lab.readings
+    return rows.select(
+        "customer_id",
+        "day",
+        kwh=reduce(add, (rows[name].fill_null(0).cast("int64") for name in SLOT_COLUMNS)) / 1000.0,
+        readings_count=reduce(add, (rows[name].notnull().cast("int64") for name in SLOT_COLUMNS)),
+    )
+
+
+def monthly_energy(sums: ir.Table) -> ir.Table:
+    """Energy of each customer and month: ``customer_id``, ``month``, ``kwh``, ``hours_metered``."""
+    return sums.group_by(["customer_id", "month"]).aggregate(
+        kwh=sums.wh.sum().cast("int64") / 1000.0, hours_metered=sums.minutes.sum().cast("int64") / 60.0
+    )
+
+
+def typical_days(lab: Lab, groups: ir.Table | None = None) -> pd.DataFrame:
+    """Mean load of every slot of the day, by day type.
+
+    Parameters
+    ----------
+    groups : Table, optional
+        ``customer_id`` and ``group``: mean over the customers of a group, each
+        with its own mean day (a large customer counts for more). Without it, a
+        row a customer.
+
+    Returns
+    -------
+    DataFrame
+        ``group`` or ``customer_id``, ``day_type``, ``hour`` (start of the slot
+        [h]), ``mean_kw``, ``customers_count``; slots of 15, 30 or 60 minutes as
+        metered. For groups, slots finer than an hour are averaged to the hour.
+    """
+    parts = []
+    for minutes in lab.intervals():
+        for bucket in range(lab.manifest.buckets):
+            rows = lab.readings.filter(lab.readings.bucket == bucket)
+            parts.append(lab.run(_mean_slots(cells(rows, lab.days(), minutes), minutes, hourly=groups is not None)))
+    slots = pd.concat(parts, ignore_index=True)
+    long = slots.melt(["customer_id", "day_type"], var_name="hour", value_name="mean_kw").dropna(subset=["mean_kw"])
+    long["hour"] = long["hour"].astype(float)
+    order = ["customer_id", "day_type", "hour"]
+    if groups is None:
+        return long.groupby(order, as_index=False)["mean_kw"].mean()
+    member = lab.run(groups.select("customer_id", "group"))
+    table = long.groupby(order, as_index=False)["mean_kw"].mean().merge(member, on="customer_id")
+    return table.groupby(["group", "day_type", "hour"], as_index=False).agg(
+        mean_kw=("mean_kw", "mean"), customers_count=("customer_id", "nunique")
+    )
+
+
+def _mean_slots(cell: ir.Table, interval_min: int, *, hourly: bool) -> ir.Table:
+    """Mean load [kW] of each slot (or hour) by customer and day type."""
+    numbers = [name[1:] for name in SLOT_COLUMNS[: 1440 // interval_min]]
+    width = 60 // interval_min if hourly else 1
+    means = {}
+    for start in range(0, len(numbers), width):
+        chosen = numbers[start : start + width]
+        wh = reduce(add, (cell[f"s{n}"].sum().fill_null(0).cast("int64") for n in chosen))
+        count = reduce(add, (cell[f"n{n}"].sum().cast("int64") for n in chosen))
+        means[f"{start * interval_min / 60:g}"] = wh * (60.0 / interval_min / 1000.0) / count.nullif(0)
+    return cell.group_by(["customer_id", "day_type"]).aggregate(**means)
