@@ -8,18 +8,19 @@ kill, and extensions are fetched from the network when a query asks for one.
 from __future__ import annotations
 
 import contextlib
-import hashlib
 import os
 import re
 import shutil
 import tempfile
 import threading
-from collections.abc import Callable, Iterable
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor, wait
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
 import duckdb
+import ibis.expr.types as ir
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
@@ -47,20 +48,13 @@ class StoppableBackend(Backend):  # type: ignore[misc]
     def raw_sql(self, *args: Any, **kwargs: Any) -> Any:
         return run_stoppable(self.con, lambda: super(StoppableBackend, self).raw_sql(*args, **kwargs))
 
-    def located(self, path: Path) -> str:
-        """A path as a reader may be given it.
-
-        DuckDB takes every path for a pattern, even a bound one: asked for
-        ``d[1].csv`` it reads ``d1.csv``. Such a path is reached through a link
-        with a plain name in the private spill folder.
-        """
-        plain = str(Path(path).resolve())
-        if not re.search(r"[\[*?]", plain):
-            return plain
-        link = self.spill / f"link-{hashlib.sha256(plain.encode()).hexdigest()[:16]}{Path(plain).suffix}"
-        if not link.is_symlink():
-            link.symlink_to(plain)
-        return str(link)
+    def batches(self, expression: ir.Table, rows: int = 1_000_000) -> Iterator[pa.RecordBatch]:
+        """Result of an expression piece by piece, so that it need not fit in memory."""
+        relation = self._to_duckdb_relation(expression)
+        schema = expression.schema().to_pyarrow()
+        reader = run_stoppable(self.con, lambda: relation.to_arrow_reader(rows))
+        while (batch := run_stoppable(self.con, lambda: next(reader, None))) is not None:
+            yield batch.cast(schema)
 
     def close(self) -> None:
         """End the engine and remove its spill folder."""
@@ -72,14 +66,38 @@ def run_stoppable(con: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
     """Run a blocking query so that Ctrl-C stops it within a second."""
     if threading.current_thread() is not threading.main_thread():
         return work()
-    with ThreadPoolExecutor(1) as pool:
-        future = pool.submit(work)
-        try:
-            return future.result()
-        except KeyboardInterrupt:
+    future = _worker().submit(work)
+    try:
+        # Waiting in short turns: a signal may reach another thread of the process.
+        while not wait([future], 0.05).done:
+            pass
+    except KeyboardInterrupt:
+        # An interruption sent before the query has begun is lost: send it until it is heeded.
+        while not (future.cancel() or future.done()):
             con.interrupt()
-            future.exception()
-            raise
+            with contextlib.suppress(KeyboardInterrupt):
+                wait([future], 0.02)
+        raise
+    return future.result()
+
+
+@cache
+def _worker() -> ThreadPoolExecutor:
+    """One lasting thread; a new one for every query would cost 2 ms each."""
+    return ThreadPoolExecutor(1, "labkit-query")
+
+
+def pattern_of(path: Path | str) -> str:
+    """A path as DuckDB must be given it, which takes every path for a pattern.
+
+    Asked for ``d[1].csv`` it would read ``d1.csv``.
+
+    Examples
+    --------
+    >>> pattern_of("d[1]/x*.csv")
+    'd[[]1]/x[*].csv'
+    """
+    return re.sub(r"[\[*?]", lambda found: f"[{found.group(0)}]", str(path))
 
 
 def connect(
@@ -109,7 +127,8 @@ def connect(
     )
     backend = StoppableBackend.from_connection(con)
     backend.spill = spill
-    allowed = [str(spill), *(str(Path(folder).resolve()) for folder in folders)]
+    real = [str(spill), *(str(Path(folder).resolve()) for folder in folders)]
+    allowed = sorted({*real, *map(pattern_of, real)})  # the engine compares the pattern's text
     quoted = ", ".join("'" + folder.replace("'", "''") + "'" for folder in allowed)
     con.execute(f"SET allowed_directories=[{quoted}]")
     con.execute("SET enable_external_access=false")

@@ -38,9 +38,9 @@ class Lab:
 
     def __init__(self, folder: Path, manifest: Manifest, backend: engine.StoppableBackend) -> None:
         self.folder, self.manifest, self.backend = folder, manifest, backend
-        root = Path(backend.located(folder))
+        root = engine.pattern_of(Path(folder).resolve())
         for name, entry in manifest.tables.items():
-            files = ", ".join("'" + str(root / file["path"]).replace("'", "''") + "'" for file in entry.files)
+            files = ", ".join("'" + f"{root}/{file['path']}".replace("'", "''") + "'" for file in entry.files)
             hive = ", hive_partitioning=true, hive_types={'month': VARCHAR, 'bucket': INTEGER}" if name in DAY_TABLES else ""
             backend.raw_sql(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{files}]{hive})')
 

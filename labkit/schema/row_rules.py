@@ -35,6 +35,19 @@ CUSTOMERS = (
 )
 
 
+READINGS = (
+    Rule(
+        "readings.ts.grid",
+        ("ts",),
+        lambda t: (t.ts.epoch_seconds() % 900) != 0,
+        "off the 15-minute grid",
+        "时间不在 15 分钟刻度上",
+        "write the start of the interval: minute 0, 15, 30 or 45, second 0",
+        "填写时段起点：分钟为 0、15、30 或 45，秒为 0",
+    ),
+)
+
+
 def _parts_differ(total: str, parts: tuple[str, ...], tolerance: float):  # type: ignore[no-untyped-def]
     def bad(t: ir.Table) -> ir.BooleanValue:
         # Where every part is missing there is nothing to add up; a single missing part is nought.

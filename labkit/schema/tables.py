@@ -88,8 +88,9 @@ _TABLES = (
     Table(
         "readings",
         ("customer_id", "ts"),
-        (_customer(), _time("ts", required=True), _number("kwh", 0, required=True), _number("kvarh")),
-        (),
+        # 2 GWh in an interval is more than any connection carries, and what fits the store's whole Wh.
+        (_customer(), _time("ts", required=True), _number("kwh", 0, 2e6, required=True), _number("kvarh", -2e6, 2e6)),
+        row_rules.READINGS,
         ("01", "04", "05", "10"),
         about_en="Energy of each interval of 15, 30 or 60 minutes; the time is the start of the interval. "
         "Long (a row a reading) or wide (P1..P96, a row a customer-day) at the door; the store keeps a row a "

@@ -1,0 +1,122 @@
+"""A mapping for files that do not name their columns as the tables do.
+
+``mapping.yaml``, in the folder or given on the command line::
+
+    about: {name_en: My utility, name_zh: 我的供电企业, timezone: Asia/Shanghai, calendar: CN}
+    customers:                      # where no customer table was exported
+      - {customer_id: COM-001, customer_class: commercial}
+    files:
+      - file: load.csv
+        table: readings
+        header: false               # or header_row: 3
+        columns: {kw: 1}            # ours: theirs, by name or by position from 1
+        start: 2018-01-01           # a series without times
+        interval_min: 60
+        customer_id: COM-001        # the same for every row
+      - {file: lp.csv, table: readings, columns: {ts: 时间, kwh: 电量}, time: end}
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from labkit.intake.findings import IntakeError
+from labkit.schema import TABLES
+from labkit.store import About
+
+_FILE_KEYS = {"file", "table", "header", "header_row", "columns", "start", "interval_min", "customer_id", "time"}
+_ABOUT_KEYS = {"name_en", "name_zh", "timezone", "calendar", "currency"}
+
+
+@dataclass(frozen=True)
+class FileMapping:
+    """How one file is to be read."""
+
+    file: str
+    table: str
+    header: bool = True
+    header_row: int | None = None
+    columns: dict[str, str | int] = field(default_factory=dict)
+    start: dt.datetime | None = None
+    interval_min: int | None = None
+    customer_id: str | None = None
+    time: str = "start"
+
+
+@dataclass(frozen=True)
+class Mapping:
+    """All that a mapping file says."""
+
+    files: dict[str, FileMapping] = field(default_factory=dict)
+    customers: tuple[dict[str, Any], ...] = ()
+    about: About = field(default_factory=About)
+
+
+def read_mapping(path: Path) -> Mapping:
+    """A mapping file.
+
+    Raises
+    ------
+    IntakeError
+        Naming the entry that is wrong and what may stand there.
+    """
+    try:
+        raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        line = getattr(getattr(error, "problem_mark", None), "line", None)
+        place = path.name if line is None else f"{path.name}:{line + 1}"
+        raise IntakeError(f"{place}: not valid YAML in UTF-8; see docs in labkit/intake/mapping.py") from error
+    if not isinstance(raw, dict):
+        raise IntakeError(f"{path.name}: expected entries `files`, `customers`, `about`")
+    _refuse_unknown(path.name, raw, {"files", "customers", "about"})
+    about = raw.get("about") or {}
+    _refuse_unknown(f"{path.name}: about", about, _ABOUT_KEYS)
+    files = [_file(path.name, entry) for entry in raw.get("files") or []]
+    customers = tuple({key: str(value) for key, value in row.items()} for row in raw.get("customers") or [])
+    for row in customers:
+        _refuse_unknown(f"{path.name}: customers", row, set(TABLES["customers"].column_names))
+    return Mapping({entry.file: entry for entry in files}, customers, About(**about))
+
+
+def _file(name: str, entry: dict[str, Any]) -> FileMapping:
+    where = f"{name}: files: {entry.get('file', '?')}"
+    _refuse_unknown(where, entry, _FILE_KEYS)
+    for key in ("file", "table"):
+        if key not in entry:
+            raise IntakeError(f"{where}: the entry lacks `{key}`")
+    if entry["table"] not in TABLES:
+        raise IntakeError(f"{where}: unknown table {entry['table']!r}; use one of {', '.join(TABLES)}")
+    if entry.get("time", "start") not in ("start", "end"):
+        raise IntakeError(f"{where}: time is {entry['time']!r}, expected start or end")
+    if entry.get("interval_min") not in (None, 15, 30, 60):
+        raise IntakeError(f"{where}: interval_min is {entry['interval_min']!r}, expected 15, 30 or 60")
+    if entry.get("time") == "end" and entry.get("interval_min") is None:
+        raise IntakeError(f"{where}: `time: end` needs `interval_min`, to find the start of the interval")
+    known = {*TABLES[entry["table"]].column_names, "kw"}
+    for column in entry.get("columns") or {}:
+        if column not in known:
+            raise IntakeError(f"{where}: columns: {column!r} is no column of {entry['table']}; use one of {', '.join(sorted(known))}")
+    start = entry.get("start")
+    if start is not None and (not isinstance(start, dt.date) or entry.get("interval_min") is None):
+        raise IntakeError(f"{where}: `start` is a date as in 2018-01-01 and needs `interval_min`")
+    if isinstance(start, dt.date) and not isinstance(start, dt.datetime):
+        start = dt.datetime.combine(start, dt.time())
+    values = {key: entry[key] for key in ("file", "table", "header", "header_row", "interval_min", "time") if key in entry}
+    customer = entry.get("customer_id")
+    return FileMapping(
+        **values,
+        columns=dict(entry.get("columns") or {}),
+        start=start,
+        customer_id=None if customer is None else str(customer),
+    )
+
+
+def _refuse_unknown(where: str, found: dict[str, Any], known: set[str]) -> None:
+    unknown = sorted(set(found) - known)
+    if unknown:
+        raise IntakeError(f"{where}: unknown entry {unknown[0]!r}; use {', '.join(sorted(known))}")

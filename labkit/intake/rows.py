@@ -1,0 +1,194 @@
+"""One scan a table: text to values, every rule at once, rows judged good or bad."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pyarrow as pa
+
+from labkit import engine, terms
+from labkit.intake import values
+from labkit.intake.mapping import FileMapping
+from labkit.intake.match import Match
+from labkit.intake.sources import Source, column_name
+from labkit.schema import Column, Rule, Table, Type, value_rules
+
+_INCOMING = "incoming_rows"
+#: Slots of wide readings are judged together: one rule for ninety-six columns.
+_SLOTS = ("slots",)
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A batch of rows with values and what is wrong with each.
+
+    Attributes
+    ----------
+    rows : RecordBatch
+        Typed columns of the table (and ``s00`` … for wide readings).
+    lines : ndarray of int
+    broken : ndarray of int64
+        Bit i is set where rule i is broken.
+    """
+
+    rows: pa.RecordBatch
+    lines: np.ndarray
+    broken: np.ndarray
+
+
+class Judge:
+    """All rules of a table, as they apply to one file."""
+
+    def __init__(self, match: Match, mapping: FileMapping | None) -> None:
+        self.match, self.mapping = match, mapping
+        self.table: Table = match.table
+
+    @cached_property
+    def rules(self) -> tuple[Rule, ...]:
+        """Readable values first, then the table's own rules; bit i belongs to rule i."""
+        there = [self._column(name) for name in self.match.positions]
+        readable = [_type_rule(self.table.name, column) for column in there]
+        if self.match.slots:
+            return (*readable, *(r for r in value_rules(self.table) if r.columns == ("customer_id",)), *_slot_rules())
+        present = {*self.match.positions, *self._given()}
+        own = [rule for rule in value_rules(self.table) if set(rule.columns) <= present]
+        key_id = [column for column in there if column.name in self.table.key and column.type is Type.TEXT]
+        spoilt = [_spoilt_id_rule(self.table.name, column) for column in key_id if self.table.name != "readings"]
+        return (*readable, *own, *spoilt)
+
+    @cached_property
+    def errors(self) -> int:
+        """Bits of the rules that cost a row its place."""
+        return sum(1 << i for i, rule in enumerate(self.rules) if rule.severity == "error")
+
+    def _given(self) -> set[str]:
+        given = {"customer_id"} if self.mapping and self.mapping.customer_id is not None else set()
+        return given | ({"ts"} if self.mapping and self.mapping.start is not None else set())
+
+    def _column(self, name: str) -> Column:
+        return Column("day", Type.DATE) if name == "day" else self.table[name]
+
+    def judge(self, source: Source, backend: engine.StoppableBackend) -> Iterator[Judged]:
+        """Judge every row of a source, in one stream."""
+        schema, stream = _peek(source)
+        if stream is None:
+            return
+        reader = pa.RecordBatchReader.from_batches(schema, stream)
+        backend.con.register(_INCOMING, reader)
+        try:
+            incoming = ibis.table(ibis.schema(schema), name=_INCOMING)
+            for batch in backend.batches(self._expression(incoming), 250_000):
+                rows = batch.drop_columns(["line", "broken"])
+                yield Judged(rows, batch["line"].to_numpy(), batch["broken"].to_numpy())
+        finally:
+            backend.con.unregister(_INCOMING)
+
+    def _expression(self, incoming: ir.Table) -> ir.Table:
+        raw = {name: incoming[column_name(at)] for name, at in self.match.positions.items()}
+        typed = {name: self._value(name, raw[name], incoming) for name in raw}
+        typed |= self._constants(incoming)
+        slots = [incoming[column_name(at)] for at in self.match.slots]
+        slot_values = [values.parse(cell, Column("kwh", Type.NUMBER)) for cell in slots]
+        unreadable = {name: values.unreadable(raw[name], typed[name]) for name in raw}
+        flags = {f"u_{name}": flag for name, flag in unreadable.items()}
+        if slots:
+            pairs = zip(slots, slot_values, strict=True)
+            flags["u_slots"] = ibis.or_(*(values.unreadable(cell, value) for cell, value in pairs))
+            flags["bad_slots"] = ibis.or_(*((value < 0) | value.isnan() | value.isinf() for value in slot_values))
+        wide = {f"s{i:02d}": value for i, value in enumerate(slot_values)}
+        table = incoming.select(line=incoming.line, **typed, **wide, **flags)
+        bits = [rule.bad(table).fill_null(False).ifelse(1 << i, 0).cast("int64") for i, rule in enumerate(self.rules)]
+        broken = bits[0]
+        for bit in bits[1:]:
+            broken = broken + bit
+        return table.mutate(broken=broken).drop(*flags)
+
+    def _value(self, name: str, raw: ir.Column, incoming: ir.Table) -> ir.Column:
+        value = values.parse(raw, self._column(name), self.match.scales.get(name, 1.0))
+        mapping = self.mapping
+        if name == "kwh" and self.match.power:
+            if mapping is None or mapping.interval_min is None:
+                return value * ibis.null("float64")
+            return value * (mapping.interval_min / 60)
+        if name == "ts" and mapping and mapping.time == "end":
+            return value - ibis.interval(minutes=mapping.interval_min)
+        return value
+
+    def _constants(self, incoming: ir.Table) -> dict[str, ir.Value]:
+        mapping, constants = self.mapping, {}
+        if mapping and mapping.customer_id is not None:
+            constants["customer_id"] = ibis.literal(mapping.customer_id)
+        if mapping and mapping.start is not None:
+            minutes = (incoming.line - incoming.first_line) * mapping.interval_min
+            constants["ts"] = ibis.literal(mapping.start).cast("timestamp(6)") + minutes.as_interval("m")
+        return constants
+
+
+def _peek(source: Source) -> tuple[pa.Schema, Iterator[pa.RecordBatch] | None]:
+    """Schema of the batches and the batches, lines as a column; empty rows left out."""
+    stream = _with_lines(source.batches())
+    first = next(stream, None)
+    if first is None:
+        return pa.schema([]), None
+    return first.schema, _chain(first, stream)
+
+
+def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    yield first
+    yield from rest
+
+
+def _with_lines(batches: Iterable[tuple[pa.RecordBatch, np.ndarray]]) -> Iterator[pa.RecordBatch]:
+    first_line = None
+    for batch, lines in batches:
+        if not len(batch):
+            continue
+        first_line = int(lines[0]) if first_line is None else first_line
+        batch = batch.append_column("line", pa.array(lines, pa.int64()))
+        yield batch.append_column("first_line", pa.array(np.full(len(lines), first_line), pa.int64()))
+
+
+def _type_rule(table: str, column: Column) -> Rule:
+    kind_zh = {"date": "日期", "timestamp": "时间", "number": "数值", "integer": "整数", "boolean": "是否", "month": "年月"}
+    return Rule(
+        f"{table}.{column.name}.type",
+        (column.name,),
+        lambda t: t[f"u_{column.name}"],
+        f"cannot be read as a {column.type}",
+        f"无法识别为{kind_zh.get(column.type, '文本')}",
+        "",
+        "",
+    )
+
+
+def _slot_rules() -> tuple[Rule, ...]:
+    known = "check value and unit at the source", "在源系统核对数值与单位"
+    return (
+        Rule("readings.slots.type", _SLOTS, lambda t: t.u_slots, "a slot cannot be read as a number", "有时段无法识别为数值", *known),
+        Rule("readings.slots.range", _SLOTS, lambda t: t.bad_slots, "a slot is negative or not finite", "有时段为负值或非有限数值", *known),
+        Rule("readings.day.required", ("day",), lambda t: t.day.isnull(), "empty, but must be there", "为空，此项必填", "fill it in at the source", "在源系统补填"),
+    )
+
+
+def _spoilt_id_rule(table: str, column: Column) -> Rule:
+    """Ids that a spreadsheet has written as 1.23457E+15, and total rows."""
+    name = column.name
+    return Rule(
+        f"{table}.{name}.spoilt",
+        (name,),
+        lambda t: t[name].re_search(r"^\d+(\.\d+)?[Ee]\+\d+$") | t[name].isin(("合计", "总计", "小计", "Total", "TOTAL")),
+        "not a number of the utility's: digits lost in a spreadsheet, or a total row",
+        "不是有效编号：被表格软件改写为科学计数，或为合计行",
+        "export the column as text; leave total rows out",
+        "请将该列按文本导出，并去掉合计行",
+    )
+
+
+def title_of(column: str, language: terms.Language) -> str:
+    """Title of a column as findings show it."""
+    return terms.label(column, language) if column in terms.glossary() else column

@@ -1,0 +1,148 @@
+"""Readings on their way into day rows.
+
+Readings of any order are sorted by month and customer bucket into plain records
+in the engine's private folder, so that memory holds one such part at a time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+
+from labkit.store import SLOTS, day_rows
+
+RECORD = np.dtype(
+    [
+        ("customer", "i4"),
+        ("minute", "i4"),  # since 1970
+        ("wh", "i4"),
+        ("varh", "i4"),
+        ("line", "i8"),
+        ("file", "i2"),
+        ("interval", "i2"),  # 0 where it follows from the times
+    ]
+)
+NOTHING = np.iinfo(np.int32).min
+
+
+@dataclass
+class Spool:
+    """Records by bucket and month.
+
+    Attributes
+    ----------
+    customers : Array of str
+        Sorted ids; a record's ``customer`` is its place here.
+    buckets : ndarray of int
+        Bucket of each customer.
+    """
+
+    folder: Path
+    customers: pa.Array
+    buckets: np.ndarray
+    parts: set[tuple[int, int]] = field(default_factory=set)
+
+    def add(self, records: np.ndarray) -> None:
+        """Append records."""
+        if not len(records):
+            return
+        month = (records["minute"].astype("datetime64[m]")).astype("datetime64[M]").astype(np.int64)
+        key = self.buckets[records["customer"]].astype(np.int64) * 100_000 + month
+        order = np.argsort(key, kind="stable")
+        records, key = records[order], key[order]
+        starts = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
+        for start, end in zip(starts, [*starts[1:], len(key)], strict=True):
+            part = (int(key[start] // 100_000), int(key[start] % 100_000))
+            self.parts.add(part)
+            with self._path(part).open("ab") as file:
+                records[start:end].tofile(file)
+
+    def _path(self, part: tuple[int, int]) -> Path:
+        return self.folder / f"spool-{part[0]:05d}-{part[1]:05d}.bin"
+
+    def sorted_parts(self) -> Iterator[tuple[int, str, np.ndarray]]:
+        """Bucket, month and records sorted by customer and time, part by part."""
+        for part in sorted(self.parts):
+            records = np.fromfile(self._path(part), dtype=RECORD)
+            self._path(part).unlink()
+            key = _key(records)
+            if (key[1:] < key[:-1]).any():
+                records = records[np.argsort(key, kind="stable")]
+            yield part[0], str(np.datetime64(part[1], "M")), records
+
+
+def _key(records: np.ndarray) -> np.ndarray:
+    return records["customer"].astype(np.int64) << 32 | records["minute"].astype(np.int64)
+
+
+def judge_duplicates(records: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Which records say again what another said, and which contradict another.
+
+    Parameters
+    ----------
+    records : ndarray
+        Sorted by customer and time.
+
+    Returns
+    -------
+    repeated, conflicting : ndarray of bool
+        A repeated record is left out, its first stays; of conflicting ones none stays.
+    """
+    repeated, conflicting = np.zeros(len(records), bool), np.zeros(len(records), bool)
+    energy = np.flatnonzero(records["wh"] != NOTHING)
+    mine = records[energy]
+    key = _key(mine)
+    same = np.append(False, key[1:] == key[:-1])
+    if not same.any():
+        return repeated, conflicting
+    equal = np.append(False, (mine["wh"][1:] == mine["wh"][:-1]) & (mine["varh"][1:] == mine["varh"][:-1]))
+    group = np.cumsum(~same) - 1
+    contradicted = np.zeros(group[-1] + 1, bool)
+    contradicted[group[same & ~equal]] = True
+    conflicting[energy] = contradicted[group]
+    repeated[energy] = same & ~contradicted[group]
+    return repeated, conflicting
+
+
+def to_day_rows(records: np.ndarray, customers: pa.Array, value: str) -> pa.Table | None:
+    """Records of one part as day rows.
+
+    Parameters
+    ----------
+    records : ndarray
+        Sorted by customer and time, without duplicates.
+    value : {"wh", "varh"}
+    """
+    records = records[records[value] != NOTHING]
+    if not len(records):
+        return None
+    day = records["minute"] // 1440
+    first = np.append(True, (day[1:] != day[:-1]) | (records["customer"][1:] != records["customer"][:-1]))
+    row = np.cumsum(first) - 1
+    starts = np.flatnonzero(first)
+    interval = _interval(records, starts)
+    slot = (records["minute"] % 1440) // interval[row]
+    values = np.zeros((len(starts), SLOTS), np.int32)
+    missing = np.ones((len(starts), SLOTS), bool)
+    values[row, slot], missing[row, slot] = records[value], False
+    tables = []
+    for minutes in np.unique(interval):
+        mine = np.flatnonzero(interval == minutes)
+        slots = 1440 // int(minutes)
+        ids = customers.take(pa.array(records["customer"][starts[mine]]))
+        days = pa.array(day[starts[mine]].astype("datetime64[D]"))
+        tables.append(day_rows(ids, days, int(minutes), values[mine, :slots], missing[mine, :slots]))
+    table = pa.concat_tables(tables)
+    return table.sort_by([("customer_id", "ascending"), ("day", "ascending")]) if len(tables) > 1 else table.combine_chunks()
+
+
+def _interval(records: np.ndarray, starts: np.ndarray) -> np.ndarray:
+    """Interval of each customer-day [min]: given, or the coarsest its times allow."""
+    past_hour = records["minute"] % 60
+    finest = np.where(past_hour % 30 == 15, 15, np.where(past_hour == 30, 30, 60))
+    finest = np.where(records["interval"] > 0, records["interval"], finest)
+    return np.minimum.reduceat(finest, starts)
