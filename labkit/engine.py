@@ -50,8 +50,12 @@ class StoppableBackend(Backend):  # type: ignore[misc]
 
     def batches(self, expression: ir.Table, rows: int = 1_000_000) -> Iterator[pa.RecordBatch]:
         """Result of an expression piece by piece, so that it need not fit in memory."""
-        relation = self._to_duckdb_relation(expression)
-        schema = expression.schema().to_pyarrow()
+        self._run_pre_execute_hooks(expression)
+        yield from self.stream(self.compile(expression), expression.schema().to_pyarrow(), rows)
+
+    def stream(self, sql: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
+        """Result of a query that is already SQL, piece by piece."""
+        relation = run_stoppable(self.con, lambda: self.con.sql(sql))
         reader = run_stoppable(self.con, lambda: relation.to_arrow_reader(rows))
         while (batch := run_stoppable(self.con, lambda: next(reader, None))) is not None:
             yield batch.cast(schema)

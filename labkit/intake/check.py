@@ -135,6 +135,8 @@ class _Intake:
             seen[digest] = path.name
             mapped = self.mapping.files.get(path.name)
             for source, its_table in self._sources(path, mapped.table if mapped else table, mapped):
+                if self.path.is_dir():  # files of one name may lie in several folders
+                    source.name = source.name.replace(path.name, str(path.relative_to(self.path)), 1)
                 match, findings = match_columns(source.name, its_table, source.header, mapped)
                 if match.power and (mapped is None or mapped.interval_min is None):
                     raise IntakeError(f"{source.name}: holds power [kW]; name `interval_min` in a mapping to make energy of it")
@@ -360,7 +362,8 @@ class _Intake:
             c = item.count
             if c.read != c.good + c.quarantined + c.duplicates:
                 raise AssertionError(f"{c.file}: {c.read} rows read, but {c.good} + {c.quarantined} + {c.duplicates}; nothing is published")
-            texts = item.source.originals(set(item.bad) | {first for _, first, _ in item.warned.values()})
+            wanted = set(item.bad) | {first for _, first, _ in item.warned.values()}
+            texts = item.source.originals(wanted) if wanted else {}
             self.findings += _findings(item, texts)
             if item.bad:
                 quarantine[item.table].append(_quarantined(item, texts))
@@ -407,8 +410,10 @@ def _wide_records(item: _Input, rows: pa.RecordBatch, codes: np.ndarray, lines: 
     """A record a slot of wide readings."""
     match = item.judge.match
     slots = len(match.slots)
-    table = np.column_stack([rows[f"s{i:02d}"].to_numpy(zero_copy_only=False) for i in range(slots)]).astype(float)
-    interval = np.full(len(rows), 1440 // slots)
+    columns = [rows[f"s{i:02d}"] for i in range(slots)]
+    slots = max((i + 1 for i, column in enumerate(columns) if column.null_count < len(column)), default=0)
+    table = np.column_stack([c.to_numpy(zero_copy_only=False).astype(float) for c in columns[:slots]] or [np.empty((len(rows), 0))])
+    interval = np.full(len(rows), 1440 // len(columns))
     if match.stored:
         # How many slots a stored day has follows from the last that is filled.
         filled = (np.isfinite(table) * np.arange(1, slots + 1)).max(axis=1, initial=0)

@@ -19,6 +19,7 @@ from labkit.intake.sources import Source, column_name
 from labkit.schema import Column, Rule, Table, Type, value_rules
 
 _INCOMING = "incoming_rows"
+_COMPILED: dict[str, tuple[str, pa.Schema]] = {}
 #: Slots of wide readings are judged together: one rule for ninety-six columns.
 _SLOTS = ("slots",)
 
@@ -81,22 +82,34 @@ class Judge:
         reader = pa.RecordBatchReader.from_batches(schema, stream)
         backend.con.register(_INCOMING, reader)
         try:
-            incoming = ibis.table(ibis.schema(schema), name=_INCOMING)
-            for batch in backend.batches(self._expression(incoming), 250_000):
+            sql, result = self._compile(schema, backend)
+            for batch in backend.stream(sql, result, 250_000):
                 rows = batch.drop_columns(["line", "broken"])
                 yield Judged(rows, batch["line"].to_numpy(), batch["broken"].to_numpy())
         finally:
             backend.con.unregister(_INCOMING)
+
+    def _compile(self, schema: pa.Schema, backend: engine.StoppableBackend) -> tuple[str, pa.Schema]:
+        """The scan as SQL; files of the same form share it, a store has thousands."""
+        key = repr((self.match, self.mapping, schema.to_string()))
+        if key not in _COMPILED:
+            expression = self._expression(ibis.table(ibis.schema(schema), name=_INCOMING))
+            _COMPILED[key] = backend.compile(expression), expression.schema().to_pyarrow()
+        return _COMPILED[key]
 
     def _expression(self, incoming: ir.Table) -> ir.Table:
         raw = {name: incoming[column_name(at)] for name, at in self.match.positions.items()}
         typed = {name: self._value(name, raw[name], incoming) for name in raw}
         typed |= self._constants(incoming)
         slots = [incoming[column_name(at)] for at in self.match.slots]
-        slot_values = [values.parse(cell, Column("kwh", Type.NUMBER)) for cell in slots]
+        stored = self.match.stored
+        slot_values = slots if stored else [values.parse(cell, Column("kwh", Type.NUMBER)) for cell in slots]
         unreadable = {name: values.unreadable(raw[name], typed[name]) for name in raw}
         flags = {f"u_{name}": flag for name, flag in unreadable.items()}
-        if slots:
+        if stored:
+            flags["u_slots"] = ibis.literal(False)
+            flags["bad_slots"] = ibis.least(*slots) < 0
+        elif slots:
             pairs = zip(slots, slot_values, strict=True)
             flags["u_slots"] = ibis.or_(*(values.unreadable(cell, value) for cell, value in pairs))
             flags["bad_slots"] = ibis.or_(*((value < 0) | value.isnan() | value.isinf() for value in slot_values))

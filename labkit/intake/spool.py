@@ -27,6 +27,8 @@ RECORD = np.dtype(
     ]
 )
 NOTHING = np.iinfo(np.int32).min
+#: More months since 1970 than any reading has.
+_MONTHS = 10_000
 
 
 @dataclass
@@ -50,16 +52,13 @@ class Spool:
         """Append records."""
         if not len(records):
             return
-        month = (records["minute"].astype("datetime64[m]")).astype("datetime64[M]").astype(np.int64)
-        key = self.buckets[records["customer"]].astype(np.int64) * 100_000 + month
-        order = np.argsort(key, kind="stable")
-        records, key = records[order], key[order]
-        starts = np.flatnonzero(np.append(True, key[1:] != key[:-1]))
-        for start, end in zip(starts, [*starts[1:], len(key)], strict=True):
-            part = (int(key[start] // 100_000), int(key[start] % 100_000))
+        month = _months(records["minute"])
+        key = self.buckets[records["customer"]] * _MONTHS + month
+        for code in np.unique(key).tolist():
+            part = (code // _MONTHS, code % _MONTHS)
             self.parts.add(part)
             with self._path(part).open("ab") as file:
-                records[start:end].tofile(file)
+                records[key == code].tofile(file)
 
     def _path(self, part: tuple[int, int]) -> Path:
         return self.folder / f"spool-{part[0]:05d}-{part[1]:05d}.bin"
@@ -73,6 +72,14 @@ class Spool:
             if (key[1:] < key[:-1]).any():
                 records = records[np.argsort(key, kind="stable")]
             yield part[0], str(np.datetime64(part[1], "M")), records
+
+
+def _months(minutes: np.ndarray) -> np.ndarray:
+    """Months since 1970 of minutes since 1970, by way of a table of the days that occur."""
+    days = minutes // 1440
+    first = int(days.min())
+    table = np.arange(first, int(days.max()) + 1).astype("datetime64[D]").astype("datetime64[M]").astype(np.int32)
+    return np.asarray(table[days - first])
 
 
 def _key(records: np.ndarray) -> np.ndarray:
@@ -93,6 +100,9 @@ def judge_duplicates(records: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         A repeated record is left out, its first stays; of conflicting ones none stays.
     """
     repeated, conflicting = np.zeros(len(records), bool), np.zeros(len(records), bool)
+    key = _key(records)
+    if not (key[1:] == key[:-1]).any():
+        return repeated, conflicting
     energy = np.flatnonzero(records["wh"] != NOTHING)
     mine = records[energy]
     key = _key(mine)
