@@ -1,0 +1,218 @@
+"""One style for all figures, and the charts that several notebooks share.
+
+Nothing is set globally: a figure is made inside `style`, which brings the fonts
+(Latin first, then Chinese from a package), sizes and colours. The colours keep
+apart for colour-blind readers and in grey print: one accent, the rest greys.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+
+import matplotlib as mpl
+import numpy as np
+import pandas as pd
+from cycler import cycler
+from matplotlib import font_manager
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+INK, SOFT, LINE = "#17202a", "#5b6875", "#dfe4e8"
+ACCENT, MUTED = "#0b6b6b", "#8fa3ad"
+#: Okabe-Ito, doi:10.1038/nmeth.1618, led by the accent; told apart by all kinds of eyes.
+SERIES = (ACCENT, "#d55e00", "#0072b2", "#8fa3ad", "#cc79a7")
+_CHINESE = "Noto Sans CJK SC"
+
+
+@cache
+def _fonts() -> tuple[str, ...]:
+    """Families for Latin and Chinese; the Chinese font file is found without importing its package."""
+    found = importlib.util.find_spec("noto_cjk_sans_otc")
+    if found is None or found.origin is None:
+        raise ModuleNotFoundError("the package noto-cjk-sans-otc (Chinese font) is missing: run `make setup`")
+    font_manager.fontManager.addfont(Path(found.origin).with_name("NotoSansCJK-Regular.ttc"))
+    return "DejaVu Sans", _CHINESE
+
+
+@contextmanager
+def style() -> Iterator[None]:
+    """Everything drawn inside has the style of the pages.
+
+    Examples
+    --------
+    >>> with style():
+    ...     ax = new_axes()
+    >>> ax.spines["top"].get_visible()
+    False
+    """
+    settings = {
+        "font.family": list(_fonts()),
+        "font.size": 10.5,
+        "text.color": INK,
+        "axes.labelcolor": SOFT,
+        "axes.edgecolor": SOFT,
+        "axes.titlesize": 11,
+        "axes.titlelocation": "left",
+        "axes.titlepad": 12,
+        "axes.spines.top": False,
+        "axes.spines.right": False,
+        "axes.unicode_minus": False,
+        "axes.prop_cycle": cycler(color=SERIES),
+        "axes.grid": False,
+        "grid.color": LINE,
+        "xtick.color": SOFT,
+        "ytick.color": SOFT,
+        "xtick.labelcolor": INK,
+        "ytick.labelcolor": INK,
+        "legend.frameon": False,
+        "figure.dpi": 100,
+        "savefig.dpi": 100,
+        "figure.constrained_layout.use": True,
+        "svg.fonttype": "none",
+        "svg.hashsalt": "labkit",
+    }
+    with mpl.rc_context(settings):
+        yield
+
+
+def new_axes(width_in: float = 7.2, height_in: float = 3.4) -> Axes:
+    """Axes of a new figure, outside pyplot, so that no state is left behind."""
+    with mpl.rc_context():
+        figure = Figure(figsize=(width_in, height_in), layout="constrained")
+        return figure.add_subplot()
+
+
+def plot_bars(
+    labels: Sequence[str],
+    values: Sequence[float],
+    *,
+    unit: str,
+    low: Sequence[float] | None = None,
+    high: Sequence[float] | None = None,
+    highlight: int | None = 0,
+    digits: int = 1,
+    ax: Axes | None = None,
+) -> Axes:
+    """Horizontal bars with their values, the one that matters in the accent colour.
+
+    Parameters
+    ----------
+    labels, values : sequence
+        From top to bottom.
+    unit : str
+        Unit of the values, for the axis.
+    low, high : sequence of float, optional
+        Ends of the intervals, drawn as whiskers.
+    highlight : int, optional
+        Bar in the accent colour; None for all.
+    digits : int
+        Decimals of the values written beside the bars.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    with style():
+        ax = ax or new_axes(height_in=0.55 + 0.42 * max(len(labels), 2))
+        y = np.arange(len(labels))
+        colours = [ACCENT if highlight is None or i == highlight else MUTED for i in y]
+        ax.barh(y, values, color=colours, height=0.62)
+        ends = np.asarray(values, dtype=float)
+        if low is not None and high is not None:
+            reach = np.array([ends - np.asarray(low), np.asarray(high) - ends]).clip(min=0)
+            ax.errorbar(ends, y, xerr=reach, fmt="none", ecolor=INK, elinewidth=1.2, capsize=3)
+            ends = np.asarray(high, dtype=float)
+        span = float(np.nanmax(ends)) if len(ends) else 1.0
+        for at, end, value in zip(y, ends, values, strict=True):
+            text = "–" if np.isnan(value) else f"{value:,.{digits}f}"
+            ax.text((0 if np.isnan(end) else end) + span * 0.012, at, text, va="center", ha="left")
+        ax.set_yticks(y, labels)
+        ax.invert_yaxis()
+        ax.tick_params(axis="y", length=0)
+        ax.spines["left"].set_visible(False)
+        ax.set_xlim(0, span * 1.12)
+        ax.set_xlabel(unit, loc="right")
+        ax.xaxis.set_major_locator(mpl.ticker.MaxNLocator(5))
+        ax.xaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:,g}"))
+    return ax
+
+
+def plot_day_profiles(
+    profiles: Mapping[str, pd.Series], *, unit: str, hour_label: str, marks: Sequence[tuple[float, float]] = (), ax: Axes | None = None
+) -> Axes:
+    """Lines over the hours of a day, each named at its end instead of in a legend.
+
+    Parameters
+    ----------
+    profiles : mapping of str to Series
+        Name -> load by hour (the index, start of the slot [h]).
+    unit : str
+        Unit of the load.
+    hour_label : str
+        Title of the hours' axis.
+    marks : sequence of (start, end)
+        Hours to shade, such as the peak period.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    with style():
+        ax = ax or new_axes(height_in=3.6)
+        for start, end in marks:
+            ax.axvspan(start, end, color=LINE, alpha=0.6, linewidth=0)
+        ends = []
+        for i, (name, load) in enumerate(profiles.items()):
+            hours, kw = load.index.to_numpy(dtype=float), load.to_numpy(dtype=float)
+            colour = SERIES[i % len(SERIES)]
+            # The last slot lasts to midnight.
+            ax.step([*hours, 24.0], [*kw, kw[-1]], where="post", color=colour, linewidth=2)
+            ends.append([float(kw[-1]), name, colour])
+        _name_line_ends(ax, ends)
+        ax.set_xlim(0, 24)
+        ax.set_ylim(bottom=0)
+        ax.set_xticks(range(0, 25, 4))
+        ax.set_xlabel(hour_label, loc="right")
+        ax.set_title(unit, fontsize=10, color=SOFT)
+        ax.grid(axis="y")
+        ax.set_axisbelow(True)
+    return ax
+
+
+def _name_line_ends(ax: Axes, ends: list[list]) -> None:  # type: ignore[type-arg]
+    """Names at the right-hand ends, pushed apart where lines end close together."""
+    low, high = ax.get_ylim()
+    room = (high - min(low, 0)) * 0.075
+    ends.sort(key=lambda end: end[0])
+    at = -np.inf
+    for value, name, colour in ends:
+        at = max(value, at + room)
+        ax.annotate(name, (24, value), xytext=(24.3, at), color=colour, va="center", annotation_clip=False)
+
+
+def plot_counts_by_period(
+    periods: Sequence[str], values: Sequence[float], *, unit: str, ax: Axes | None = None
+) -> Axes:
+    """Columns over months, with few labels.
+
+    Returns
+    -------
+    Axes
+    """
+    with style():
+        ax = ax or new_axes(height_in=2.8)
+        x = np.arange(len(periods))
+        ax.bar(x, values, color=ACCENT, width=0.7)
+        step = max(1, len(periods) // 8)
+        ax.set_xticks(x[::step], [str(period) for period in periods][::step])
+        ax.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:,g}"))
+        ax.set_title(unit, fontsize=10, color=SOFT)
+        ax.grid(axis="y")
+        ax.set_axisbelow(True)
+    return ax
