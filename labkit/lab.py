@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -11,7 +12,7 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
-from labkit import calendar, engine, terms
+from labkit import calendar, engine, privacy, terms
 from labkit.schema import TABLES
 from labkit.store import DAY_TABLES, Manifest, StoreError
 
@@ -107,6 +108,17 @@ class Lab:
                 return entry.first, entry.last
         raise MissingTableError("the data have neither readings nor bills: bring one of them")
 
+    @property
+    def fewest_customers(self) -> int:
+        """Fewest customers in a cell of a report; 1 for data declared open."""
+        return 1 if self.manifest.about.disclosure == "open" else privacy.MIN_CUSTOMERS
+
+    @property
+    def intake_record(self) -> dict[str, Any] | None:
+        """What the intake read and set aside when the store was made; None if it was not made by it."""
+        path = self.folder / "intake.json"
+        return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
+
     def days(self) -> ir.Table:
         """Every day of the readings with month and day type, to be joined."""
         first, last = (pd.Timestamp(day).date() for day in self.period)
@@ -199,3 +211,15 @@ def open_lab(
 
 def _connect(folder: Path, memory_limit_mb: int | None, **options: Any) -> engine.StoppableBackend:
     return engine.connect([folder], memory_limit_mb=memory_limit_mb, **options)
+
+
+def intake_counts(record: dict[str, Any]) -> pd.DataFrame:
+    """Rows read, good, set aside and repeated, by table.
+
+    Parameters
+    ----------
+    record : dict
+        `Lab.intake_record`.
+    """
+    frame = pd.DataFrame(record["files"])
+    return frame.groupby("table", as_index=False, sort=False)[["read", "good", "quarantined", "duplicates"]].sum()

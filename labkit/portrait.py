@@ -197,27 +197,3 @@ def describe_by(frame: pd.DataFrame, by: str) -> pd.DataFrame:
     table = pd.DataFrame(rows).sort_values("energy_kwh", ascending=False, ignore_index=True)
     table.insert(3, "share", table["energy_kwh"] / (table["energy_kwh"].sum() or 1))
     return table
-
-
-def reconcile_bills(lab: Lab, complete: float = 0.999) -> pd.DataFrame:
-    """Energy of the bill against the sum of readings, customer-months that are complete.
-
-    Parameters
-    ----------
-    complete : float
-        Share of a month's hours that must have a reading.
-
-    Returns
-    -------
-    DataFrame
-        ``customer_id``, ``period``, ``bill_kwh``, ``readings_kwh``, ``ratio``.
-    """
-    energy = profiles.monthly_energy(profiles.monthly_sums(lab))
-    bills = lab.bills.select("customer_id", "period", bill_kwh="kwh")
-    joined = lab.run(bills.inner_join(energy, [("customer_id", "customer_id"), ("period", "month")]))
-    hours = pd.PeriodIndex(joined["period"], freq="M").days_in_month * 24.0
-    joined = joined[joined["hours_metered"] >= complete * hours].rename(columns={"kwh": "readings_kwh"})
-    joined["ratio"] = joined["readings_kwh"] / joined["bill_kwh"].where(joined["bill_kwh"] > 0)
-    return joined[["customer_id", "period", "bill_kwh", "readings_kwh", "ratio"]].sort_values(
-        ["customer_id", "period"], ignore_index=True
-    )

@@ -170,6 +170,46 @@ def amount_may_be_shown(customers: int, largest_share: float, *, residential: bo
     return customers >= fewest and largest_share <= MAX_SHARE_AMOUNT
 
 
+def suppress_groups(
+    groups: pd.DataFrame, *, residential: Sequence[bool] | None = None, minimum: int = MIN_CUSTOMERS
+) -> pd.DataFrame:
+    """Groups of customers with their energy, as a report may show them.
+
+    Parameters
+    ----------
+    groups : DataFrame
+        ``customers_count``, ``energy_kwh``, ``share``, ``largest_share`` (of the
+        largest customer within the group) and any other figures.
+    residential : sequence of bool, optional
+        Groups of homes, whose energy needs 100 customers.
+    minimum : int
+        1 switches everything off (data declared open).
+
+    Returns
+    -------
+    DataFrame
+        Without ``largest_share``: small groups are hidden whole, energy also by
+        the 15/15 rule, and a second one where a single one could be worked out.
+    """
+    if minimum <= 1:
+        return groups.drop(columns="largest_share")
+    others = [c for c in groups.columns[1:] if c not in ("customers_count", "largest_share")]
+    shown = suppress_small_cells(groups, count="customers_count", values=others, minimum=minimum)
+    homes = [False] * len(groups) if residential is None else list(residential)
+    open_ = np.array(
+        [
+            amount_may_be_shown(int(n), top, residential=home)
+            for n, top, home in zip(groups["customers_count"], groups["largest_share"], homes, strict=True)
+        ]
+    )
+    if (~open_).sum() == 1 and open_.any():  # one hidden amount follows from the total
+        amounts = groups["energy_kwh"].to_numpy(dtype=float)
+        open_[int(np.where(open_, amounts, np.inf).argmin())] = False
+    for column in ("energy_kwh", "share"):
+        shown[column] = shown[column].where(open_)
+    return shown.drop(columns="largest_share")
+
+
 def to_safe_csv(frame: pd.DataFrame) -> bytes:
     """CSV that Excel opens with Chinese intact (UTF-8 with BOM) and no live formula."""
     return safe_frame(frame).to_csv(index=False, lineterminator="\r\n").encode("utf-8-sig")

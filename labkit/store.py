@@ -66,6 +66,8 @@ class About:
     timezone: str = "Asia/Shanghai"
     calendar: str = "CN"
     currency: str = "yuan"
+    #: "protected": small cells are hidden in every report; "open": public data or one's own premises.
+    disclosure: str = "protected"
     sources: tuple[str, ...] = ()
 
 
@@ -109,7 +111,7 @@ class Manifest:
                     f"{path} is of store format {raw['labkit_store']}, this labkit reads {FORMAT}: "
                     "make the store anew from its source"
                 )
-            about = About(**{**raw["about"], "sources": tuple(raw["about"]["sources"])})
+            about = About(**(raw["about"] | {"sources": tuple(raw["about"]["sources"])}))
             tables = {n: TableEntry(t["rows"], tuple(t["files"]), t["first"], t["last"]) for n, t in raw["tables"].items()}
             return cls(about, raw["buckets"], tables, raw["digest"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:

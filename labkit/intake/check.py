@@ -7,6 +7,7 @@ to agree for each file before anything is published.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -29,7 +30,7 @@ from labkit.intake.rows import Judge, Judged
 from labkit.intake.sources import ParquetSource, SheetSource, Source, TextSource, open_parquet, open_text, open_workbook
 from labkit.intake.spool import NOTHING, RECORD, Spool, judge_duplicates, to_day_rows
 from labkit.schema import TABLES, Rule
-from labkit.store import About, Manifest, StoreWriter, arrow_schema, bucket_of, buckets_for, is_store
+from labkit.store import About, Manifest, StoreWriter, arrow_schema, bucket_of, buckets_for, is_store, write_whole
 
 _READINGS = ("readings", "reactive")
 
@@ -118,7 +119,8 @@ class _Intake:
                     self._write_tables(writer)
                 result = self._result()
                 if writer is not None:
-                    _write_quarantine(writer, result)
+                    write_whole(writer.folder / "intake.json", json.dumps(result.to_json(), ensure_ascii=False, indent=1).encode())
+                    write_quarantine(writer, result)
             return result
         finally:
             self.backend.close()
@@ -475,7 +477,8 @@ def _quarantined(item: _Input, texts: dict[int, str]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=["file", "line", "rules", "original"])
 
 
-def _write_quarantine(writer: StoreWriter, result: CheckResult) -> None:
+def write_quarantine(writer: StoreWriter, result: CheckResult) -> None:
+    """Write the rows set aside into the store being made, readable by its owner only."""
     if not result.quarantine:
         return
     folder = writer.folder / "quarantine"
@@ -538,4 +541,4 @@ def _unknown_file(name: str) -> Finding:
     )  # fmt: skip
 
 
-__all__ = ["ParquetSource", "SheetSource", "check", "intake"]
+__all__ = ["check", "intake", "write_quarantine"]

@@ -30,7 +30,7 @@ from labkit.schema import TABLES
 from labkit.store import About
 
 _FILE_KEYS = {"file", "table", "header", "header_row", "columns", "start", "interval_min", "customer_id", "time"}
-_ABOUT_KEYS = {"name_en", "name_zh", "timezone", "calendar", "currency"}
+_ABOUT_KEYS = {"name_en", "name_zh", "timezone", "calendar", "currency", "disclosure"}
 
 
 @dataclass(frozen=True)
@@ -76,6 +76,8 @@ def read_mapping(path: Path) -> Mapping:
     _refuse_unknown(path.name, raw, {"files", "customers", "about"})
     about = raw.get("about") or {}
     _refuse_unknown(f"{path.name}: about", about, _ABOUT_KEYS)
+    if about.get("disclosure", "protected") not in ("protected", "open"):
+        raise IntakeError(f"{path.name}: about: disclosure is {about['disclosure']!r}, expected protected or open")
     files = [_file(path.name, entry) for entry in raw.get("files") or []]
     customers = tuple({key: str(value) for key, value in row.items()} for row in raw.get("customers") or [])
     for row in customers:

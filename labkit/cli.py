@@ -1,0 +1,137 @@
+"""The command ``labkit``: sample, check, intake, report, notebook."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import labkit
+from labkit import terms
+from labkit.intake.findings import CheckResult, IntakeError
+from labkit.store import StoreError
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command; 0 if all is well, 1 if something was found, 2 if it could not be done."""
+    options = _parser().parse_args(arguments)
+    # Findings and pages are UTF-8 even where the terminal's locale says otherwise.
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    try:
+        return int(options.run(options))
+    except KeyboardInterrupt:
+        print("stopped; nothing was published", file=sys.stderr)
+        return 130
+    except (StoreError, IntakeError, ValueError, LookupError, OSError) as error:
+        print(f"labkit: {error}", file=sys.stderr)
+        return 2
+    except Exception as error:
+        if type(error).__name__ not in ("ReportError", "PageError"):
+            raise
+        print(f"labkit: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser("labkit", description="The analysis of electricity customers (电力营销).")
+    parser.add_argument("--version", action="version", version=labkit.__version__)
+    commands = parser.add_subparsers(required=True, metavar="command")
+
+    sample = commands.add_parser("sample", help="make the sample utility")
+    sample.add_argument("folder", type=Path)
+    sample.add_argument("--customers", type=int, default=2000)
+    sample.add_argument("--seed", type=int, default=2025)
+    sample.add_argument("--progress", action="store_true", help="show a progress bar")
+    sample.set_defaults(run=_sample)
+
+    check = commands.add_parser("check", help="check a folder of files, write nothing")
+    intake = commands.add_parser("intake", help="make a store of a folder of files")
+    for command in (check, intake):
+        command.add_argument("path", type=Path, help="folder of CSV, Excel or Parquet files named after their tables, or one file")
+        command.add_argument("--mapping", type=Path, help="mapping file (mapping.yaml in the folder is found by itself)")
+        command.add_argument("--language", choices=terms.LANGUAGES, default="en")
+        command.add_argument("--json", action="store_true", help="findings as JSON")
+    check.set_defaults(run=_check)
+    intake.add_argument("--out", type=Path, required=True, metavar="STORE")
+    intake.add_argument("--format", choices=("tables", "uci"), default="tables", help="layout of a public data set")
+    intake.set_defaults(run=_intake)
+
+    report = commands.add_parser("report", help="run the notebooks and write the pages")
+    report.add_argument("--data", type=Path, default=Path("data/sample"))
+    report.add_argument("--only", nargs="+", default=(), metavar="NN")
+    report.add_argument("--lang", nargs="+", choices=terms.LANGUAGES, default=terms.LANGUAGES)
+    report.add_argument("--out", type=Path, default=Path("reports"))
+    report.add_argument("--no-progress", action="store_true")
+    report.set_defaults(run=_report)
+
+    notebook = commands.add_parser("notebook", help="work on the notebooks").add_subparsers(required=True, metavar="action")
+    new = notebook.add_parser("new", help="make one from the form")
+    new.add_argument("name")
+    new.set_defaults(run=_new_notebook)
+    return parser
+
+
+def _sample(options: argparse.Namespace) -> int:
+    from labkit.sample import make_sample
+
+    make_sample(options.folder, options.customers, options.seed, progress=options.progress)
+    print(f"the sample utility is in {options.folder}")
+    return 0
+
+
+def _check(options: argparse.Namespace) -> int:
+    from labkit.intake import check
+
+    return _show(check(options.path, options.mapping), options)
+
+
+def _intake(options: argparse.Namespace) -> int:
+    if options.format == "uci":
+        from labkit.intake.formats.uci import intake_uci
+
+        result = intake_uci(options.path, options.out)
+    else:
+        from labkit.intake import intake
+
+        result = intake(options.path, options.out, options.mapping)
+    _show(result, options)
+    if not options.json:
+        print(f"the store is in {options.out}" + ("; rows set aside are in its folder quarantine" if result.quarantine else ""))
+    return 0
+
+
+def _show(result: CheckResult, options: argparse.Namespace) -> int:
+    if options.json:
+        print(json.dumps(result.to_json(), ensure_ascii=False, indent=1))
+    else:
+        for line in result.lines(options.language):
+            print(line)
+    return 1 if result.errors else 0
+
+
+def _report(options: argparse.Namespace) -> int:
+    from labkit.report.run import run_report
+
+    # Chinese last: the index at the top of a run is in the last language.
+    run = run_report(
+        options.data, options.out, only=options.only, languages=tuple(dict.fromkeys(options.lang)), progress=not options.no_progress
+    )
+    for failure in run.failures:
+        print(f"failed: {failure}", file=sys.stderr)
+    print(f"{len(run.pages)} pages; open {run.index}")
+    return 1 if run.failures else 0
+
+
+def _new_notebook(options: argparse.Namespace) -> int:
+    from labkit.report.run import new_notebook
+
+    print(f"made {new_notebook(options.name)}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

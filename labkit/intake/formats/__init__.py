@@ -1,0 +1,1 @@
+"""Public data sets, one module each: licence, source, traps."""

@@ -1,0 +1,190 @@
+"""Can the data be trusted: rules, completeness, bills against readings.
+
+Looks at an opened lab, so also at data whose files are no longer there. What
+the intake set aside when the store was made is in `Lab.intake_record`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import ibis
+import numpy as np
+import pandas as pd
+
+from labkit import profiles
+from labkit.estimates import Estimate, estimate_by_bootstrap, estimate_share
+from labkit.lab import Lab
+from labkit.schema import TABLES, value_rules
+from labkit.store import SLOT_COLUMNS
+
+
+def check_rules(lab: Lab) -> pd.DataFrame:
+    """Every rule that looks at one row, on every table: one scan a table.
+
+    Returns
+    -------
+    DataFrame
+        ``table``, ``rules_count`` rules tried, ``rows_count``, ``rule`` (empty
+        where all hold), ``column``, ``finding_en``, ``finding_zh``,
+        ``broken_count`` rows that break it; a row a table, or a broken rule.
+    """
+    found = []
+    for name in lab.tables:
+        if name in ("readings", "reactive"):
+            found += _check_day_rows(lab, name)
+            continue
+        table, rules = lab.table(name), value_rules(TABLES[name])
+        counts = {f"r{i}": rule.bad(table).fill_null(False).sum().cast("int64") for i, rule in enumerate(rules)}
+        row = lab.run(table.aggregate(n=table.count(), **counts)).iloc[0]
+        broken = [(rule, int(row[f"r{i}"])) for i, rule in enumerate(rules) if row[f"r{i}"] > 0]
+        base = (name, len(rules), int(row["n"]))
+        found += [(*base, rule.id, ", ".join(rule.columns), rule.en, rule.zh, n) for rule, n in broken]
+        found += [] if broken else [(*base, "", "", "", "", 0)]
+    names = ["table", "rules_count", "rows_count", "rule", "column", "finding_en", "finding_zh", "broken_count"]
+    return pd.DataFrame(found, columns=names)
+
+
+def _check_day_rows(lab: Lab, name: str) -> list[tuple[object, ...]]:
+    rows = lab.table(name)
+    negative = ibis.least(*(rows[slot].fill_null(0) for slot in SLOT_COLUMNS)) < 0
+    counted = lab.run(rows.aggregate(n=rows.count(), bad=negative.fill_null(False).sum().cast("int64"))).iloc[0]
+    bad = int(counted["bad"]) if name == "readings" else 0  # reactive energy may flow back
+    text = ("readings.slots.range", "kwh", "a slot is negative", "有时段为负值") if bad else ("", "", "", "")
+    return [(name, 1, int(counted["n"]), *text, bad)]
+
+
+def reconcile_bills(lab: Lab, complete: float = 0.999) -> pd.DataFrame:
+    """Energy of the bill against the sum of readings, customer-months that are complete.
+
+    Parameters
+    ----------
+    complete : float
+        Share of a month's hours that must have a reading.
+
+    Returns
+    -------
+    DataFrame
+        ``customer_id``, ``period``, ``bill_kwh``, ``readings_kwh``, ``ratio``.
+    """
+    energy = profiles.monthly_energy(profiles.monthly_sums(lab))
+    bills = lab.bills.select("customer_id", "period", bill_kwh="kwh")
+    joined = lab.run(bills.inner_join(energy, [("customer_id", "customer_id"), ("period", "month")]))
+    if joined.empty:
+        return pd.DataFrame(columns=["customer_id", "period", "bill_kwh", "readings_kwh", "ratio"])
+    hours = pd.PeriodIndex(joined["period"], freq="M").days_in_month * 24.0
+    joined = joined[joined["hours_metered"] >= complete * hours].rename(columns={"kwh": "readings_kwh"})
+    joined["ratio"] = joined["readings_kwh"] / joined["bill_kwh"].where(joined["bill_kwh"] > 0)
+    return joined[["customer_id", "period", "bill_kwh", "readings_kwh", "ratio"]].sort_values(
+        ["customer_id", "period"], ignore_index=True
+    )
+
+
+@dataclass(frozen=True)
+class Trust:
+    """How far the data can be relied on; a part is None where its tables are missing.
+
+    Attributes
+    ----------
+    coverage : Estimate or None
+        Mean over customers of the share of hours with a reading.
+    agreement : Estimate or None
+        Share of customers all of whose complete months agree with the bill.
+    broken_count : int
+        Rows that break a rule.
+    rules_count : int
+        Rules tried.
+    """
+
+    coverage: Estimate | None
+    agreement: Estimate | None
+    broken_count: int
+    rules_count: int
+
+
+def judge_trust(people: pd.DataFrame, rules: pd.DataFrame, reconciled: pd.DataFrame | None, *, tolerance: float = 0.01, seed: int = 1) -> Trust:
+    """Completeness, agreement with bills and broken rules in one.
+
+    Parameters
+    ----------
+    people : DataFrame
+        Of `labkit.portrait.portrait`.
+    rules : DataFrame
+        Of `check_rules`.
+    reconciled : DataFrame or None
+        Of `reconcile_bills`.
+    tolerance : float
+        Relative difference up to which bill and readings agree.
+    seed : int
+        Of the bootstrap over customers.
+
+    Notes
+    -----
+    Months of one customer are not independent, so agreement is counted by
+    customer: one month that differs makes the customer differ.
+    """
+    return Trust(
+        mean_over_customers(people["coverage_share"], seed=seed) if "coverage_share" in people else None,
+        _agreement(reconciled, tolerance) if reconciled is not None and len(reconciled) else None,
+        int(rules["broken_count"].sum()),
+        int(rules.drop_duplicates("table")["rules_count"].sum()),
+    )
+
+
+def _agreement(reconciled: pd.DataFrame, tolerance: float) -> Estimate:
+    agrees = (reconciled["ratio"] - 1).abs() <= tolerance
+    by_customer = agrees.groupby(reconciled["customer_id"]).all()
+    return estimate_share(int(by_customer.sum()), len(by_customer))
+
+
+def mean_over_customers(values: pd.Series, *, seed: int) -> Estimate:
+    """Mean of one value a customer; without an interval below five customers."""
+    known = values.dropna().to_numpy(dtype=float)
+    if len(known) < 5:
+        return Estimate(float(known.mean()) if len(known) else np.nan, np.nan, np.nan, len(known))
+    return estimate_by_bootstrap(known, lambda x: x.mean(axis=1), seed=seed)
+
+
+def estimate_by(people: pd.DataFrame, by: str, column: str, *, minimum: int, seed: int = 1) -> pd.DataFrame:
+    """Mean of a column of the portrait in each group, highest first.
+
+    Parameters
+    ----------
+    by, column : str
+        Columns of the portrait.
+    minimum : int
+        Groups with fewer customers are left out.
+    seed : int
+        Of the bootstrap over customers.
+
+    Returns
+    -------
+    DataFrame
+        ``by``, ``customers_count``, ``column``, ``interval_low``, ``interval_high``.
+    """
+    rows = []
+    for name, part in people.groupby(by):
+        known = part[column].dropna()
+        if len(known) >= max(minimum, 5):
+            mean = mean_over_customers(known, seed=seed)
+            rows.append((name, mean.n, mean.value, mean.low, mean.high))
+    table = pd.DataFrame(rows, columns=[by, "customers_count", column, "interval_low", "interval_high"])
+    return table.sort_values(column, ascending=False, ignore_index=True)
+
+
+def known_by_source(people: pd.DataFrame, sources: dict[str, tuple[str, ...]]) -> pd.DataFrame:
+    """For how many customers each table says anything.
+
+    Returns
+    -------
+    DataFrame
+        ``table``, ``customers_count``, ``share``.
+    """
+    rows = []
+    for table, columns in sources.items():
+        there = [c for c in columns if c in people]
+        if there:
+            counts = [c for c in there if c.endswith("_count")]
+            known = (people[counts] > 0).any(axis=1) if counts else people[there].notna().any(axis=1)
+            rows.append((table, int(known.sum()), known.mean()))
+    return pd.DataFrame(rows, columns=["table", "customers_count", "share"])

@@ -1,0 +1,281 @@
+"""What a notebook says: answer, key figures, figures, tables, notes.
+
+Each display carries text for Jupyter and nbval, and a ``labkit`` entry in its
+metadata from which the page is made. Text that comes from data is escaped here.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import io
+import json
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from IPython.display import display
+from matplotlib.axes import Axes
+
+from labkit import figures, privacy, terms
+from labkit.estimates import Estimate
+from labkit.store import write_whole
+
+#: Set by the report: figures as SVG, and where findings are kept.
+FIGURES_VARIABLE, FINDINGS_VARIABLE = "LABKIT_FIGURES", "LABKIT_FINDINGS"
+_HIDDEN = "–"
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A headline figure that other notebooks may cite.
+
+    Attributes
+    ----------
+    id : str
+        ``notebook.name``, such as ``01.late_share``.
+    value, low, high : float
+        With the interval's ends; both missing for a plain count.
+    unit : str
+        English; ``%`` values are shares 0..1.
+    """
+
+    id: str
+    value: float
+    unit_en: str
+    unit_zh: str
+    en: str
+    zh: str
+    low: float | None = None
+    high: float | None = None
+    digits: int = 1
+
+    def label(self, language: terms.Language) -> str:
+        return self.zh if language == "zh" else self.en
+
+    def shown(self, language: terms.Language) -> str:
+        """Value with its unit, as a page shows it."""
+        return with_unit(self.value, self.unit_zh if language == "zh" else self.unit_en, language, self.digits)
+
+    def interval(self, language: terms.Language) -> str:
+        """The interval in words; empty for a plain count."""
+        if self.low is None or self.high is None:
+            return ""
+        if pd.isna(self.low) or pd.isna(self.high):
+            return "客户太少，无法给出区间" if language == "zh" else "too few customers for an interval"
+        unit = self.unit_zh if language == "zh" else self.unit_en
+        low, high = (with_unit(end, unit, language, self.digits) for end in (self.low, self.high))
+        return f"95% 区间 {low} 至 {high}" if language == "zh" else f"95% interval {low} to {high}"
+
+    def told(self, language: terms.Language) -> str:
+        """Value in bold with its interval, for a sentence (Markdown)."""
+        bold, ends = f"**{self.shown(language)}**", self.interval(language)
+        if not ends:
+            return bold
+        return f"{bold}（{ends}）" if language == "zh" else f"{bold} ({ends})"
+
+
+def with_unit(value: float, unit: str, language: terms.Language, digits: int = 1) -> str:
+    """A number with its unit: shares as per cent, large ones in 万 and 亿 or thousands.
+
+    Examples
+    --------
+    >>> with_unit(0.0825, "%", "en"), with_unit(412_345_678, "千瓦时", "zh"), with_unit(2000, "", "en", 0)
+    ('8.2%', '4.1 亿千瓦时', '2,000')
+    """
+    if pd.isna(value):
+        return _HIDDEN
+    if unit == "%":
+        return f"{value * 100:.{digits}f}%"
+    if language == "zh":
+        for size, name in ((1e8, "亿"), (1e4, "万")):
+            if abs(value) >= size * (1 if size > 1e5 else 10):
+                return f"{value / size:,.1f} {name}{unit}"
+        return f"{value:,.{digits}f}" + (f" {unit}" if unit else "")
+    for size, name in ((1e9, " billion"), (1e6, " million")):
+        if abs(value) >= size:
+            return f"{value / size:,.1f}{name} {unit}".rstrip()
+    return f"{value:,.{digits}f} {unit}".rstrip()
+
+
+def finding(
+    id: str,
+    value: float | Estimate,
+    *,
+    en: str,
+    zh: str,
+    unit: tuple[str, str] = ("", ""),
+    digits: int = 1,
+) -> Finding:
+    """Keep a headline figure for notebook 12, and give it back.
+
+    Parameters
+    ----------
+    id : str
+        ``notebook.name``.
+    value : float or Estimate
+        An estimate brings its interval.
+    en, zh : str
+        What the figure is.
+    unit : (str, str)
+        English and Chinese; ``("%", "%")`` for a share 0..1.
+    digits : int
+    """
+    plain = not isinstance(value, Estimate)
+    kept = Finding(
+        id,
+        float(value if plain else value.value),
+        *unit,
+        en,
+        zh,
+        None if plain else value.low,
+        None if plain else value.high,
+        digits,
+    )
+    folder = os.environ.get(FINDINGS_VARIABLE)
+    if folder:
+        Path(folder).mkdir(parents=True, exist_ok=True)
+        write_whole(Path(folder) / f"{id}.json", json.dumps(asdict(kept), ensure_ascii=False).encode())
+    return kept
+
+
+def _show(data: dict[str, str], kind: str, **more: Any) -> None:
+    display(data, raw=True, metadata={"labkit": {"kind": kind, **more}})
+
+
+def answer(*sentences: str) -> None:
+    """The answer, in about three sentences (Markdown: figures in bold)."""
+    safe = [html.escape(sentence, quote=False) for sentence in sentences]
+    _show({"text/markdown": "\n\n".join(safe), "text/plain": "\n".join(sentences)}, "answer")
+
+
+def note(sentence: str) -> None:
+    """A sentence in small print, such as what is missing."""
+    _show({"text/markdown": html.escape(sentence, quote=False), "text/plain": sentence}, "note")
+
+
+def show_key_figures(findings: Sequence[Finding], language: terms.Language) -> None:
+    """Key figures in a row, each with its interval."""
+    cells, plain = [], []
+    for item in findings:
+        text = (item.label(language), item.shown(language), item.interval(language))
+        plain.append(": ".join(text[:2]) + (f" ({text[2]})" if text[2] else ""))
+        l, n, i = map(html.escape, text)
+        cells.append(f'<li><span class="l">{l}</span><span class="n">{n}</span><span class="i">{i}</span></li>')
+    _show({"text/html": f'<ul class="kpis">{"".join(cells)}</ul>', "text/plain": "\n".join(plain)}, "key_figures")
+
+
+def show_figure(ax: Axes, *, title: str, alt: str, caption: str = "") -> None:
+    """A figure with what it says, what it shows, and the same in words.
+
+    Parameters
+    ----------
+    title : str
+        What the figure says, as a sentence.
+    alt : str
+        The figure in words, with its main numbers, for those who cannot see it.
+    caption : str
+        What is drawn: quantity, period, meaning of marks.
+
+    Raises
+    ------
+    ValueError
+        If the title or the alternative text is empty.
+    """
+    if not title.strip() or not alt.strip():
+        raise ValueError("a figure needs a title that says something and an alternative text; give both")
+    svg = os.environ.get(FIGURES_VARIABLE) == "svg"
+    out = io.BytesIO()
+    with figures.style():
+        ax.figure.savefig(out, format="svg" if svg else "png", metadata={"Date": None} if svg else {"Software": None})
+    image = {"image/svg+xml": out.getvalue().decode()} if svg else {"image/png": base64.b64encode(out.getvalue()).decode()}
+    _show({**image, "text/plain": f"Figure: {title}"}, "figure", title=title, alt=alt, caption=caption)
+
+
+def show_table(
+    frame: pd.DataFrame,
+    *,
+    title: str,
+    language: terms.Language,
+    name: str,
+    digits: Mapping[str, int] | None = None,
+    titles: Mapping[str, str] | None = None,
+    caption: str = "",
+) -> None:
+    """A table with titles, units and a CSV to take along.
+
+    Parameters
+    ----------
+    frame : DataFrame
+        Columns named as in the glossary; the first names the row. Missing values
+        are shown as a dash.
+    title : str
+        What the table says.
+    name : str
+        Name of the CSV file, without ending.
+    digits : mapping, optional
+        Decimals of a column; otherwise by its unit.
+    titles : mapping, optional
+        Titles of columns the glossary does not have.
+    """
+    heads = {c: (titles or {}).get(c) or terms.label(str(c), language, with_unit=True) for c in frame.columns}
+    text = pd.DataFrame({heads[c]: [_cell(c, v, language, digits) for v in frame[c]] for c in frame.columns})
+    csv = base64.b64encode(privacy.to_safe_csv(_named(frame, heads, language))).decode()
+    rows = "".join(_row(cells, frame) for cells in text.itertuples(index=False, name=None))
+    head = "".join(f'<th scope="col"{_align(frame[c])}>{html.escape(heads[c])}</th>' for c in frame.columns)
+    link = "下载 CSV" if language == "zh" else "Download CSV"
+    small = f" {html.escape(caption)}" if caption else ""
+    table = (
+        f'<div class="wide"><table><caption><b>{html.escape(title)}</b>{small} '
+        f'<a download="{html.escape(name)}.csv" href="data:text/csv;base64,{csv}">{link}</a></caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></div>"
+    )
+    _show({"text/html": table, "text/plain": text.to_string(index=False)}, "table", name=name)
+
+
+def _is_number(column: pd.Series) -> bool:
+    return bool(pd.api.types.is_numeric_dtype(column) and not pd.api.types.is_bool_dtype(column))
+
+
+def _align(column: pd.Series) -> str:
+    return "" if _is_number(column) else ' class="t"'
+
+
+def _row(cells: tuple[str, ...], frame: pd.DataFrame) -> str:
+    first, *rest = cells
+    tail = "".join(f"<td{_align(frame.iloc[:, i])}>{html.escape(cell)}</td>" for i, cell in enumerate(rest, 1))
+    return f'<tr><th scope="row">{html.escape(first)}</th>{tail}</tr>'
+
+
+def _cell(column: str, value: object, language: terms.Language, digits: Mapping[str, int] | None) -> str:
+    if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
+        return _HIDDEN
+    if isinstance(value, bool) or not isinstance(value, (int, float)) and not hasattr(value, "dtype"):
+        return terms.category(column, value, language)
+    number = float(value)  # type: ignore[arg-type]
+    if pd.isna(number):
+        return _HIDDEN
+    scale, default = _scale(column, number)
+    return f"{number * scale:,.{(digits or {}).get(column, default)}f}"
+
+
+def _scale(column: str, number: float) -> tuple[float, int]:
+    if terms.unit(column) == "%" or column == "share":
+        return 100.0, 1
+    if float(number).is_integer() and not terms.unit(column):
+        return 1.0, 0
+    return (1.0, 0) if terms.unit(column) in ("kWh", "yuan", "kvarh") else (1.0, 2)
+
+
+def _named(frame: pd.DataFrame, heads: Mapping[str, str], language: terms.Language) -> pd.DataFrame:
+    """For the CSV: whole numbers as they are, categories in words, shares in per cent as the head says."""
+    named = frame.copy()
+    for column in named.columns:
+        if not _is_number(named[column]):
+            named[column] = [terms.category(column, value, language) for value in named[column]]
+        elif _scale(column, 0.5)[0] == 100.0:
+            named[column] = (named[column] * 100).round(4)
+    return named.rename(columns=dict(heads))

@@ -1,0 +1,278 @@
+"""From an executed notebook to a page for management: one file, no script, no network."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from bs4 import BeautifulSoup, Tag
+from jinja2 import Environment, FileSystemLoader
+from nbconvert.filters import clean_html, markdown2html_mistune
+
+from labkit import figures, terms
+
+_HERE = Path(__file__).parent
+HTML_LANGUAGE: dict[terms.Language, str] = {"en": "en", "zh": "zh-Hans"}
+
+_WORDS: dict[terms.Language, dict[str, str]] = {
+    "en": {
+        "skip": "Skip to content",
+        "brand": "Electricity customer research",
+        "all": "All reports",
+        "other": "中文",
+        "other_lang": "zh-Hans",
+        "contents": "Contents",
+        "method": "How this was worked out",
+        "figure": "Figure",
+        "table": "Table",
+        "answer": "Answer",
+        "stop": ".",
+    },
+    "zh": {
+        "skip": "跳到正文",
+        "brand": "电力客户研究",
+        "all": "全部报告",
+        "other": "English",
+        "other_lang": "en",
+        "contents": "目录",
+        "method": "怎样算出来的",
+        "figure": "图",
+        "table": "表",
+        "answer": "结论",
+        "stop": "",
+    },
+}
+
+
+class PageError(Exception):
+    """A notebook that cannot become a page; names the cell and what it lacks."""
+
+
+@dataclass(frozen=True)
+class PageFacts:
+    """What a page says of itself."""
+
+    language: terms.Language
+    utility: str
+    period: str
+    digest: str
+    version: str
+    home: str = "index.html"
+    other: str = ""
+
+    @property
+    def footer(self) -> str:
+        """Period, digest of the data, version of the package."""
+        if self.language == "zh":
+            return f"数据 {self.period} · 数据指纹 {self.digest[:12]} · labkit {self.version}"
+        return f"Data {self.period} · data digest {self.digest[:12]} · labkit {self.version}"
+
+
+def words(language: terms.Language) -> dict[str, str]:
+    """Words every page has."""
+    return _WORDS[language]
+
+
+@cache
+def _environment() -> Environment:
+    # Jinja's own choice by file ending would leave *.j2 unescaped.
+    return Environment(loader=FileSystemLoader(_HERE), autoescape=True)
+
+
+def fill_page(facts: PageFacts, *, title: str, eyebrow: str, body: str) -> str:
+    """A whole page around a body that is already safe HTML."""
+    return _environment().get_template("page.html.j2").render(
+        lang=HTML_LANGUAGE[facts.language],
+        title=title,
+        eyebrow=eyebrow,
+        body=body,
+        utility=facts.utility,
+        css=(_HERE / "page.css").read_text(encoding="utf-8"),
+        words=words(facts.language),
+        home=facts.home,
+        other=facts.other,
+        footer=facts.footer,
+    )
+
+
+def question(notebook: nbformat.NotebookNode, language: terms.Language) -> str:
+    """The notebook's question: its title in a language."""
+    for cell in notebook.cells:
+        found = re.match(r"#\s+(.+)", cell.source)
+        if cell.cell_type == "markdown" and found and f"lang-{language}" in _tags(cell):
+            return found.group(1).strip()
+    raise PageError(f"the notebook has no title cell tagged lang-{language} that begins with '# '")
+
+
+def answer_of(notebook: nbformat.NotebookNode) -> str:
+    """The answer as safe HTML, for the index."""
+    for _, output in _outputs(notebook):
+        if _said(output).get("kind") == "answer":
+            return _markdown(output["data"]["text/markdown"])
+    return ""
+
+
+def render_page(notebook: nbformat.NotebookNode, facts: PageFacts, number: str) -> str:
+    """The page of an executed notebook.
+
+    Raises
+    ------
+    PageError
+        If it has no title in the language or a figure has no alternative text.
+    """
+    language, drawings = facts.language, list[str]()
+    parts = []
+    for index, cell in enumerate(notebook.cells):
+        if cell.cell_type == "markdown" and f"lang-{language}" in _tags(cell):
+            parts.append(_prose(cell, language))
+        elif cell.cell_type == "code":
+            parts += [_output(output, index, drawings, language) for output in cell.get("outputs", [])]
+    soup = BeautifulSoup("\n".join(filter(None, parts)), "html.parser")
+    if soup.h1:
+        soup.h1.decompose()
+    _lead(soup, language)
+    _number(soup, language)
+    body = str(soup)
+    for i, drawing in enumerate(drawings):
+        body = body.replace(f"<!--drawing {i}-->", drawing)
+    title = question(notebook, language)
+    eyebrow = f"{number} · {facts.utility} · {facts.period}"
+    return fill_page(facts, title=title, eyebrow=eyebrow, body=body)
+
+
+def _tags(cell: nbformat.NotebookNode) -> set[str]:
+    return set(cell.metadata.get("tags", []))
+
+
+def _said(output: Any) -> dict[str, Any]:
+    said: dict[str, Any] = output.get("metadata", {}).get("labkit", {})
+    return said
+
+
+def _outputs(notebook: nbformat.NotebookNode) -> list[tuple[int, Any]]:
+    return [(i, o) for i, c in enumerate(notebook.cells) if c.cell_type == "code" for o in c.get("outputs", []) if "data" in o]
+
+
+def _markdown(text: str) -> str:
+    return str(clean_html(markdown2html_mistune(text))).replace("¶", "")
+
+
+def _prose(cell: nbformat.NotebookNode, language: terms.Language) -> str:
+    made = re.sub(r'<a class="anchor-link"[^>]*>[^<]*</a>', "", str(markdown2html_mistune(cell.source)))
+    if "method" in _tags(cell):
+        return f"<details><summary>{words(language)['method']}</summary>{made}</details>"
+    return f'<div class="note">{made}</div>' if "limits" in _tags(cell) else made
+
+
+def _output(output: Any, index: int, drawings: list[str], language: terms.Language) -> str:
+    said, data = _said(output), output.get("data", {})
+    kind = said.get("kind")
+    if kind == "answer":
+        return f'<section class="answer" aria-label="{words(language)["answer"]}">{_markdown(data["text/markdown"])}</section>'
+    if kind == "note":
+        return f'<div class="note">{_markdown(data["text/markdown"])}</div>'
+    if kind in ("table", "key_figures"):
+        return str(data["text/html"])
+    if kind == "figure":
+        if not said.get("alt", "").strip():
+            raise PageError(f"cell {index}: a figure without alternative text")
+        return _figure(said, data, drawings)
+    return ""
+
+
+def _figure(said: dict[str, Any], data: dict[str, str], drawings: list[str]) -> str:
+    escape = _escape
+    if "image/svg+xml" in data:
+        drawings.append(theme_svg(data["image/svg+xml"], said["alt"], f"f{len(drawings)}"))
+    else:
+        drawings.append(f'<img alt="{escape(said["alt"])}" src="data:image/png;base64,{data["image/png"].strip()}">')
+    caption = f"<b>{escape(said['title'])}</b> {escape(said.get('caption', ''))}"
+    return f'<figure><div class="draw"><!--drawing {len(drawings) - 1}--></div><figcaption>{caption}</figcaption></figure>'
+
+
+def _escape(text: str) -> str:
+    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
+
+
+#: Colour of a figure -> colour of the page, so that figures follow dark mode and print.
+_COLOURS = {
+    figures.INK: "var(--ink)",
+    figures.SOFT: "var(--soft)",
+    figures.LINE: "var(--line)",
+    **{colour: f"var(--s{i})" for i, colour in enumerate(figures.SERIES, 1)},
+}
+
+
+def theme_svg(svg: str, alt: str, prefix: str) -> str:
+    """An SVG of matplotlib's as part of a page: its colours, its font, an accessible name.
+
+    Parameters
+    ----------
+    prefix : str
+        Made part of every id, since a page holds several drawings.
+    """
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
+    # The white ground goes; the page's own shows through.
+    body = re.sub(r'<g id="patch_1">.*?</g>', "", body, count=1, flags=re.DOTALL)
+    body = re.sub(r'<g id="patch_2">\s*<path[^>]*style="fill: #ffffff"/>\s*</g>', "", body, count=1)
+    body = re.sub(r"font-family: [^;\"]+;?", "", body)
+    body = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", body)
+    for colour, variable in _COLOURS.items():
+        body = body.replace(colour, variable)
+    body = re.sub(r'id="([^"]+)"', rf'id="{prefix}-\1"', body)
+    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body)
+    body = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', body)
+    body = re.sub(r'\s+xmlns:xlink="[^"]+"', "", body)
+    box = re.search(r'viewBox="[^"]+"', body)
+    view = box.group(0) if box else ""
+    head = f'<svg {view} role="img" aria-label="{_escape(alt)}" xmlns="http://www.w3.org/2000/svg">'
+    return head + body[body.index(">") + 1 :]
+
+
+def _lead(soup: BeautifulSoup, language: terms.Language) -> None:
+    """Answer and key figures first, then the contents."""
+    answer, key = soup.find("section", class_="answer"), soup.find("ul", class_="kpis")
+    for heading in soup.find_all("h2"):
+        follow = heading.find_next(["section", "h2", "h3", "p", "figure", "table"])
+        if answer is not None and follow is answer:
+            heading.decompose()
+            break
+    nav = _contents(soup, language)
+    for part in (nav, key, answer):
+        if part is not None:
+            soup.insert(0, part.extract())
+
+
+def _contents(soup: BeautifulSoup, language: terms.Language) -> Tag | None:
+    headings = soup.find_all("h2")
+    if not headings:
+        return None
+    nav = soup.new_tag("nav", attrs={"aria-label": words(language)["contents"]})
+    title = soup.new_tag("h2")
+    title.string = words(language)["contents"]
+    listed = soup.new_tag("ol")
+    for i, heading in enumerate(headings, 1):
+        heading["id"] = f"s{i}"
+        item, link = soup.new_tag("li"), soup.new_tag("a", href=f"#s{i}")
+        link.string = heading.get_text().strip()
+        item.append(link)
+        listed.append(item)
+    nav.extend([title, listed])
+    return nav
+
+
+def _number(soup: BeautifulSoup, language: terms.Language) -> None:
+    """Figures and tables numbered in order; wide tables can be reached by keyboard."""
+    for kind, tag in (("figure", "figcaption"), ("table", "caption")):
+        for i, caption in enumerate(soup.find_all(tag), 1):
+            bold = caption.find("b")
+            if bold is not None:
+                bold.insert(0, f"{words(language)[kind]} {i}{words(language)['stop']} " if language == "en" else f"{words(language)[kind]} {i}　")
+    for i, box in enumerate(soup.find_all("div", class_="wide"), 1):
+        box.attrs |= {"tabindex": "0", "role": "region", "aria-label": f"{words(language)['table']} {i}"}

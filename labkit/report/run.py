@@ -1,0 +1,276 @@
+"""Run notebooks on a data folder and publish their pages, whole or not at all."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor, wait
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import nbformat
+from nbclient import NotebookClient
+from nbclient.exceptions import CellExecutionError
+from tqdm import tqdm
+
+import labkit
+from labkit import terms
+from labkit.report.display import FIGURES_VARIABLE, FINDINGS_VARIABLE, Finding
+from labkit.report.index import render_index
+from labkit.report.page import PageFacts, answer_of, question, render_page
+from labkit.store import Manifest, StoreError, swap_in
+
+NOTEBOOKS = Path(labkit.__file__).parents[1] / "notebooks"
+_AT_ONCE = 2
+_TIMEOUT_S = 1800
+
+
+class ReportError(Exception):
+    """A report that cannot be made; says why and what to do."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A notebook that did not run to its end."""
+
+    notebook: str
+    language: terms.Language
+    cell: int
+    error: str
+
+    def __str__(self) -> str:
+        return f"{self.notebook} ({self.language}): cell {self.cell}: {self.error}"
+
+
+@dataclass(frozen=True)
+class Run:
+    """A published run."""
+
+    folder: Path
+    pages: tuple[Path, ...]
+    failures: tuple[Failure, ...]
+
+    @property
+    def index(self) -> Path:
+        return self.folder / "index.html"
+
+
+@dataclass
+class _Job:
+    path: Path
+    language: terms.Language
+    client: NotebookClient | None = None
+    notebook: nbformat.NotebookNode | None = None
+
+    @property
+    def number(self) -> str:
+        return self.path.stem[:2]
+
+
+def notebook_paths(folder: Path = NOTEBOOKS, only: Sequence[str] = ()) -> list[Path]:
+    """Numbered notebooks, or those of the given numbers.
+
+    Raises
+    ------
+    ReportError
+        If there is none of a number.
+    """
+    paths = sorted(path for path in folder.glob("[0-9][0-9]_*.ipynb"))
+    known = {path.stem[:2] for path in paths}
+    for number in only:
+        if number not in known:
+            raise ReportError(f"there is no notebook {number}: there are {', '.join(sorted(known))}")
+    return [path for path in paths if not only or path.stem[:2] in only]
+
+
+def run_report(
+    data: str | Path,
+    out: str | Path = "reports",
+    *,
+    only: Sequence[str] = (),
+    languages: Sequence[terms.Language] = terms.LANGUAGES,
+    notebooks: Path = NOTEBOOKS,
+    progress: bool = True,
+) -> Run:
+    """Run the notebooks on a data folder and write their pages.
+
+    Parameters
+    ----------
+    data : str or Path
+        A store.
+    out : str or Path
+        Folder that gets ``run-<digest>/{en,zh}/NN_name.html`` and an index.
+    only : sequence of str
+        Numbers of notebooks; all by default.
+    languages : sequence of {"en", "zh"}
+    notebooks : Path
+        Folder of the numbered notebooks.
+    progress : bool
+        Show a progress bar.
+
+    Returns
+    -------
+    Run
+        Failures are named in it and on the index; other pages are there.
+
+    Raises
+    ------
+    ReportError, StoreError
+        Before any work: no data, nothing to run, or a folder that cannot be written.
+    """
+    data, out = Path(data).resolve(), Path(out).resolve()
+    paths = notebook_paths(notebooks, only)
+    if not data.exists():
+        raise StoreError(f"{data.name} does not exist: make the sample with `labkit sample data/sample`, or name your own store")
+    manifest = Manifest.read(data)
+    manifest.verify(data)
+    work = _work_folder(out)
+    try:
+        jobs = [_Job(path, language) for path in paths for language in languages]
+        failures = _run_jobs(jobs, data, work, progress)
+        pages = _write_pages(jobs, work, manifest, languages, failures)
+        target = out / f"run-{manifest.digest[:8]}"
+        swap_in(work, target)
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
+    return Run(target, tuple(target / page for page in pages), tuple(failures))
+
+
+def _work_folder(out: Path) -> Path:
+    """A folder beside the target, made first: what cannot be written is said before the work."""
+    work = out / f".writing-{os.getpid()}"
+    try:
+        shutil.rmtree(work, ignore_errors=True)
+        work.mkdir(parents=True)
+    except OSError as error:
+        raise ReportError(f"{out} cannot be written to ({error.strerror}): name another folder with --out") from error
+    return work
+
+
+def _run_jobs(jobs: list[_Job], data: Path, work: Path, progress: bool) -> list[Failure]:
+    bar = tqdm(total=len(jobs), unit=" pages", disable=not progress)
+    failures: list[Failure] = []
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        futures: dict[Future[Failure | None], _Job] = {pool.submit(_run_job, job, data, work): job for job in jobs}
+        try:
+            pending = set(futures)
+            while pending:
+                done, pending = wait(pending, 0.2, return_when="FIRST_COMPLETED")
+                for future in done:
+                    failure = future.result()
+                    failures += [failure] if failure else []
+                    bar.update()
+        except KeyboardInterrupt:
+            for future in futures:
+                future.cancel()
+            for job in jobs:
+                _kill(job)
+            raise
+        finally:
+            bar.close()
+    return sorted(failures, key=str)
+
+
+def _run_job(job: _Job, data: Path, work: Path) -> Failure | None:
+    """Execute one notebook in one language; a failure is a result, not an exception."""
+    notebook = nbformat.read(job.path, as_version=4)
+    _inject(notebook, {"data": str(data), "language": job.language})
+    failed: dict[str, Any] = {}
+    job.client = NotebookClient(
+        notebook, timeout=_TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(job.path.parent)}}
+    )
+    job.client.on_cell_error = lambda cell, cell_index, execute_reply: failed.update(index=cell_index)
+    environment = os.environ | {FIGURES_VARIABLE: "svg", FINDINGS_VARIABLE: str(work / "findings"), "PYTHONHASHSEED": "0"}
+    try:
+        job.client.execute(env=environment, stderr=subprocess.DEVNULL)
+    except CellExecutionError as error:
+        # The injected cell is not the reader's: count without it.
+        return Failure(job.path.name, job.language, failed.get("index", 1) - 1, f"{error.ename}: {error.evalue}")
+    except Exception as error:  # a kernel can die in many ways; each costs one notebook, not the run
+        return Failure(job.path.name, job.language, -1, f"{type(error).__name__}: {error}")
+    job.notebook = notebook
+    return None
+
+
+def _inject(notebook: nbformat.NotebookNode, parameters: dict[str, str]) -> None:
+    at = [i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
+    source = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
+    notebook.cells.insert((at[0] if at else -1) + 1, nbformat.v4.new_code_cell(source))
+
+
+def _kill(job: _Job) -> None:
+    """End a kernel at once; its notebook then ends by itself."""
+    manager = job.client.km if job.client else None
+    pid = getattr(getattr(manager, "provisioner", None), "pid", None)
+    if pid:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+
+
+def _write_pages(
+    jobs: list[_Job], work: Path, manifest: Manifest, languages: Sequence[terms.Language], failures: list[Failure]
+) -> list[Path]:
+    pages: list[Path] = []
+    for language in languages:
+        (work / language).mkdir()
+        other = next((lang for lang in languages if lang != language), None)
+        entries = []
+        for job in (job for job in jobs if job.language == language):
+            name = f"{job.path.stem}.html"
+            if job.notebook is None:
+                entries.append((job.number, name, question(nbformat.read(job.path, 4), language), "", True))
+                continue
+            facts = _facts(manifest, language, f"../{other}/{name}" if other else "")
+            (work / language / name).write_text(render_page(job.notebook, facts, job.number), encoding="utf-8")
+            pages.append(Path(language) / name)
+            entries.append((job.number, name, question(job.notebook, language), answer_of(job.notebook), False))
+        mine = [str(failure) for failure in failures if failure.language == language]
+        facts = _facts(manifest, language, f"../{other}/index.html" if other else "")
+        (work / language / "index.html").write_text(render_index(entries, facts, mine, ""), encoding="utf-8")
+        if language == languages[-1]:
+            top = _facts(manifest, language, f"{other}/index.html" if other else "")
+            (work / "index.html").write_text(render_index(entries, top, mine, f"{language}/"), encoding="utf-8")
+    return pages
+
+
+def _facts(manifest: Manifest, language: terms.Language, other: str) -> PageFacts:
+    entry = manifest.tables.get("readings") or manifest.tables["bills"]
+    first, last = str(entry.first)[:10], str(entry.last)[:10]
+    period = f"{first} 至 {last}" if language == "zh" else f"{first} to {last}"
+    name = manifest.about.name_zh if language == "zh" else manifest.about.name_en
+    return PageFacts(language, name, period, manifest.digest, labkit.__version__, other=other)
+
+
+def read_findings(folder: Path) -> list[Finding]:
+    """Findings that the notebooks of a run have saved."""
+    return [Finding(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.json"))]
+
+
+def new_notebook(name: str, folder: Path = NOTEBOOKS) -> Path:
+    """A notebook from the form, numbered after the last.
+
+    Raises
+    ------
+    ReportError
+        If the name is not in lower case with underscores, or is taken.
+    """
+    if not re.fullmatch(r"(\d\d_)?[a-z][a-z0-9_]*", name):
+        raise ReportError(f"the name is {name!r}, expected lower case with underscores, such as price_response")
+    taken = {path.stem[:2] for path in folder.glob("[0-9][0-9]_*.ipynb")}
+    number = name[:2] if name[:2].isdigit() else next(f"{n:02d}" for n in range(1, 100) if f"{n:02d}" not in taken)
+    if number in taken:
+        raise ReportError(f"there is a notebook {number} already: choose another number")
+    stem = name if name[:2].isdigit() else f"{number}_{name}"
+    path = folder / f"{stem}.ipynb"
+    form = nbformat.read(Path(__file__).parent / "form.ipynb", as_version=4)
+    for cell in form.cells:
+        cell.source = cell.source.replace("NN.", f"{number}.")
+    nbformat.write(form, path)
+    return path
