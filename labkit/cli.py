@@ -11,7 +11,10 @@ from pathlib import Path
 import labkit
 from labkit import terms
 from labkit.intake.findings import CheckResult, IntakeError
-from labkit.store import StoreError
+from labkit.store import StoreError, write_whole
+
+#: Marks around what is generated in a Markdown file.
+GENERATED = ("<!-- generated: begin -->", "<!-- generated: end -->")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -72,6 +75,11 @@ def _parser() -> argparse.ArgumentParser:
     new = notebook.add_parser("new", help="make one from the form")
     new.add_argument("name")
     new.set_defaults(run=_new_notebook)
+    refresh = notebook.add_parser("refresh", help="run notebooks on the sample, keep their outputs, renew the index table")
+    refresh.add_argument("numbers", nargs="*", metavar="NN")
+    refresh.set_defaults(run=_refresh)
+    card = commands.add_parser("card", help="write data/datapackage.json and the data card anew")
+    card.set_defaults(run=_card)
     return parser
 
 
@@ -131,6 +139,35 @@ def _new_notebook(options: argparse.Namespace) -> int:
 
     print(f"made {new_notebook(options.name)}")
     return 0
+
+
+def _refresh(options: argparse.Namespace) -> int:
+    from labkit.report.run import NOTEBOOKS, notebook_paths, notebook_table, refresh_notebook
+
+    for path in notebook_paths(only=options.numbers):
+        refresh_notebook(path)
+        print(f"refreshed {path.name}")
+    _replace_between(NOTEBOOKS / "README.md", notebook_table())
+    return 0
+
+
+def _card(_: argparse.Namespace) -> int:
+    from labkit import schema
+    from labkit.calendar import DATA
+
+    package = json.dumps(schema.data_package(), ensure_ascii=False, indent=1)
+    write_whole(DATA / "datapackage.json", f"{package}\n".encode())
+    _replace_between(DATA / "README.md", schema.data_card())
+    print("wrote data/datapackage.json and the data card in data/README.md")
+    return 0
+
+
+def _replace_between(path: Path, text: str) -> None:
+    """Put a generated text between the two marks of a Markdown file."""
+    whole = path.read_text(encoding="utf-8")
+    before, _, rest = whole.partition(GENERATED[0])
+    after = rest.partition(GENERATED[1])[2]
+    write_whole(path, f"{before}{GENERATED[0]}\n\n{text}\n\n{GENERATED[1]}{after}".encode())
 
 
 if __name__ == "__main__":

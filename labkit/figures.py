@@ -23,8 +23,8 @@ from matplotlib.figure import Figure
 
 INK, SOFT, LINE = "#17202a", "#5b6875", "#dfe4e8"
 ACCENT, MUTED = "#0b6b6b", "#8fa3ad"
-#: Okabe-Ito, doi:10.1038/nmeth.1618, led by the accent; told apart by all kinds of eyes.
-SERIES = (ACCENT, "#d55e00", "#0072b2", "#8fa3ad", "#cc79a7")
+#: After Okabe and Ito (doi:10.1038/nmeth.1618), darkened so that names in these colours can be read.
+SERIES = (ACCENT, "#b84f00", "#0072b2", "#7d6a00", "#a8598a")
 _CHINESE = "Noto Sans CJK SC"
 
 
@@ -132,7 +132,7 @@ def plot_bars(
             text = "–" if np.isnan(value) else f"{value:,.{digits}f}"
             ax.text((0 if np.isnan(end) else end) + span * 0.012, at, text, va="center", ha="left")
         ax.set_yticks(y, labels)
-        ax.invert_yaxis()
+        ax.set_ylim(len(labels) - 0.4, -0.6)
         ax.tick_params(axis="y", length=0)
         ax.spines["left"].set_visible(False)
         ax.set_xlim(0, span * 1.12)

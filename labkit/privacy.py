@@ -190,6 +190,7 @@ def suppress_groups(
     DataFrame
         Without ``largest_share``: small groups are hidden whole, energy also by
         the 15/15 rule, and a second one where a single one could be worked out.
+        What is hidden stands last, by name, so that its place tells nothing.
     """
     if minimum <= 1:
         return groups.drop(columns="largest_share")
@@ -207,7 +208,9 @@ def suppress_groups(
         open_[int(np.where(open_, amounts, np.inf).argmin())] = False
     for column in ("energy_kwh", "share"):
         shown[column] = shown[column].where(open_)
-    return shown.drop(columns="largest_share")
+    hidden = shown["share"].isna()
+    ordered = pd.concat([shown[~hidden], shown[hidden].sort_values(shown.columns[0])], ignore_index=True)
+    return ordered.drop(columns="largest_share")
 
 
 def to_safe_csv(frame: pd.DataFrame) -> bytes:

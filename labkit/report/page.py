@@ -11,7 +11,7 @@ from typing import Any
 import nbformat
 from bs4 import BeautifulSoup, Tag
 from jinja2 import Environment, FileSystemLoader
-from nbconvert.filters import clean_html, markdown2html_mistune
+from nbconvert.filters import markdown2html_mistune
 
 from labkit import figures, terms
 
@@ -158,7 +158,14 @@ def _outputs(notebook: nbformat.NotebookNode) -> list[tuple[int, Any]]:
 
 
 def _markdown(text: str) -> str:
-    return str(clean_html(markdown2html_mistune(text))).replace("¶", "")
+    """Markdown that holds data: nothing but plain paragraphs and emphasis comes through."""
+    soup = BeautifulSoup(str(markdown2html_mistune(text)), "html.parser")
+    for tag in soup.find_all(True):
+        if tag.name in ("p", "strong", "em"):
+            tag.attrs = {}
+        else:
+            tag.unwrap()
+    return str(soup)
 
 
 def _prose(cell: nbformat.NotebookNode, language: terms.Language) -> str:
@@ -203,6 +210,7 @@ _COLOURS = {
     figures.INK: "var(--ink)",
     figures.SOFT: "var(--soft)",
     figures.LINE: "var(--line)",
+    figures.MUTED: "var(--muted)",
     **{colour: f"var(--s{i})" for i, colour in enumerate(figures.SERIES, 1)},
 }
 

@@ -253,6 +253,36 @@ def read_findings(folder: Path) -> list[Finding]:
     return [Finding(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.json"))]
 
 
+def refresh_notebook(path: Path) -> None:
+    """Run a notebook on its own parameters and keep its outputs in it.
+
+    Raises
+    ------
+    ReportError
+        Naming the cell and the error.
+    """
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(notebook, timeout=_TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}})
+    try:
+        client.execute(env=os.environ | {"PYTHONHASHSEED": "0"}, stderr=subprocess.DEVNULL)
+    except CellExecutionError as error:
+        raise ReportError(f"{path.name}: {error.ename}: {error.evalue}") from error
+    for cell in notebook.cells:
+        cell.metadata.pop("execution", None)  # times of the run
+    notebook.metadata["language_info"] = {"name": "python"}
+    nbformat.write(notebook, path)
+
+
+def notebook_table(folder: Path = NOTEBOOKS) -> str:
+    """The index table of ``notebooks/README.md``."""
+    rows = ["| no | notebook | question | 问题 |", "|---|---|---|---|"]
+    for path in notebook_paths(folder):
+        notebook = nbformat.read(path, as_version=4)
+        asked = " | ".join(question(notebook, language) for language in terms.LANGUAGES)
+        rows.append(f"| {path.stem[:2]} | [{path.stem[3:]}]({path.name}) | {asked} |")
+    return "\n".join(rows)
+
+
 def new_notebook(name: str, folder: Path = NOTEBOOKS) -> Path:
     """A notebook from the form, numbered after the last.
 
