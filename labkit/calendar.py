@@ -128,7 +128,9 @@ class PeriodRules:
             found[(starts >= low) & (starts < high)] = "sharp"
         if (found == "").any():
             at = starts[found == ""][0]
-            raise ValueError(f"period rule {self.id}: the hour {at:g} belongs to no period; let the periods cover the day")
+            raise ValueError(
+                f"period rule {self.id}: the hour {at:g} belongs to no period; let the periods cover the day"
+            )
         return [str(period) for period in found]
 
 
@@ -160,5 +162,10 @@ def read_periods(path: Path | None = None) -> PeriodRules:
         raw["region"],
         raw["source"],
         {period: _spans(pairs) for period, pairs in raw["hours"].items()},
-        {month: _spans(pairs) for entry in raw.get("sharp", []) for month in entry["months"] for pairs in [entry["hours"]]},
+        {
+            month: _spans(pairs)
+            for entry in raw.get("sharp", [])
+            for month in entry["months"]
+            for pairs in [entry["hours"]]
+        },
     )

@@ -54,8 +54,12 @@ def _parser() -> argparse.ArgumentParser:
     check = commands.add_parser("check", help="check a folder of files, write nothing")
     intake = commands.add_parser("intake", help="make a store of a folder of files")
     for command in (check, intake):
-        command.add_argument("path", type=Path, help="folder of CSV, Excel or Parquet files named after their tables, or one file")
-        command.add_argument("--mapping", type=Path, help="mapping file (mapping.yaml in the folder is found by itself)")
+        command.add_argument(
+            "path", type=Path, help="folder of CSV, Excel or Parquet files named after their tables, or one file"
+        )
+        command.add_argument(
+            "--mapping", type=Path, help="mapping file (mapping.yaml in the folder is found by itself)"
+        )
         command.add_argument("--language", choices=terms.LANGUAGES, default="en")
         command.add_argument("--json", action="store_true", help="findings as JSON")
     check.set_defaults(run=_check)
@@ -71,11 +75,15 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--no-progress", action="store_true")
     report.set_defaults(run=_report)
 
-    notebook = commands.add_parser("notebook", help="work on the notebooks").add_subparsers(required=True, metavar="action")
+    notebook = commands.add_parser("notebook", help="work on the notebooks").add_subparsers(
+        required=True, metavar="action"
+    )
     new = notebook.add_parser("new", help="make one from the form")
     new.add_argument("name")
     new.set_defaults(run=_new_notebook)
-    refresh = notebook.add_parser("refresh", help="run notebooks on the sample, keep their outputs, renew the index table")
+    refresh = notebook.add_parser(
+        "refresh", help="run notebooks on the sample, keep their outputs, renew the index table"
+    )
     refresh.add_argument("numbers", nargs="*", metavar="NN")
     refresh.set_defaults(run=_refresh)
     card = commands.add_parser("card", help="write data/datapackage.json and the data card anew")
@@ -108,7 +116,10 @@ def _intake(options: argparse.Namespace) -> int:
         result = intake(options.path, options.out, options.mapping)
     _show(result, options)
     if not options.json:
-        print(f"the store is in {options.out}" + ("; rows set aside are in its folder quarantine" if result.quarantine else ""))
+        print(
+            f"the store is in {options.out}"
+            + ("; rows set aside are in its folder quarantine" if result.quarantine else "")
+        )
     return 0
 
 
@@ -126,7 +137,11 @@ def _report(options: argparse.Namespace) -> int:
 
     # Chinese last: the index at the top of a run is in the last language.
     run = run_report(
-        options.data, options.out, only=options.only, languages=tuple(dict.fromkeys(options.lang)), progress=not options.no_progress
+        options.data,
+        options.out,
+        only=options.only,
+        languages=tuple(dict.fromkeys(options.lang)),
+        progress=not options.no_progress,
     )
     for failure in run.failures:
         print(f"failed: {failure}", file=sys.stderr)

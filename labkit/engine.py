@@ -28,7 +28,7 @@ T = TypeVar("T")
 _SPILL = "labkit-spill-"
 
 
-class StoppableBackend(Backend):  # type: ignore[misc]
+class StoppableBackend(Backend):
     """Ibis's DuckDB backend whose queries end at Ctrl-C, connection intact."""
 
     #: Private folder for what does not fit in memory.

@@ -129,8 +129,6 @@ def estimate_by_bootstrap(
         raise ValueError(f"a bootstrap interval needs at least 5 customers, there are {n}")
     rng = np.random.default_rng(seed)
     at_once = max(1, _DRAWS_AT_ONCE // n)
-    drawn = [
-        statistic(x[rng.integers(0, n, (min(at_once, draws - start), n))]) for start in range(0, draws, at_once)
-    ]
+    drawn = [statistic(x[rng.integers(0, n, (min(at_once, draws - start), n))]) for start in range(0, draws, at_once)]
     low, high = np.quantile(np.concatenate(drawn), [0.5 - level / 2, 0.5 + level / 2])
     return Estimate(float(statistic(x[None])[0]), float(low), float(high), n, level)

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -49,7 +50,7 @@ def style() -> Iterator[None]:
     >>> ax.spines["top"].get_visible()
     False
     """
-    settings = {
+    settings: dict[Any, Any] = {
         "font.family": list(_fonts()),
         "font.size": 10.5,
         "text.color": INK,
@@ -128,7 +129,7 @@ def plot_bars(
             ax.errorbar(ends, y, xerr=reach, fmt="none", ecolor=INK, elinewidth=1.2, capsize=3)
             ends = np.asarray(high, dtype=float)
         span = float(np.nanmax(ends)) if len(ends) else 1.0
-        for at, end, value in zip(y, ends, values, strict=True):
+        for at, end, value in zip(y.tolist(), ends, values, strict=True):
             text = "–" if np.isnan(value) else f"{value:,.{digits}f}"
             ax.text((0 if np.isnan(end) else end) + span * 0.012, at, text, va="center", ha="left")
         ax.set_yticks(y, labels)
@@ -143,7 +144,12 @@ def plot_bars(
 
 
 def plot_day_profiles(
-    profiles: Mapping[str, pd.Series], *, unit: str, hour_label: str, marks: Sequence[tuple[float, float]] = (), ax: Axes | None = None
+    profiles: Mapping[str, pd.Series],
+    *,
+    unit: str,
+    hour_label: str,
+    marks: Sequence[tuple[float, float]] = (),
+    ax: Axes | None = None,
 ) -> Axes:
     """Lines over the hours of a day, each named at its end instead of in a legend.
 
@@ -185,7 +191,7 @@ def plot_day_profiles(
     return ax
 
 
-def _name_line_ends(ax: Axes, ends: list[list]) -> None:  # type: ignore[type-arg]
+def _name_line_ends(ax: Axes, ends: list[list[Any]]) -> None:
     """Names at the right-hand ends, pushed apart where lines end close together."""
     low, high = ax.get_ylim()
     room = (high - min(low, 0)) * 0.075

@@ -42,7 +42,11 @@ class Lab:
         root = engine.pattern_of(Path(folder).resolve())
         for name, entry in manifest.tables.items():
             files = ", ".join("'" + f"{root}/{file['path']}".replace("'", "''") + "'" for file in entry.files)
-            hive = ", hive_partitioning=true, hive_types={'month': VARCHAR, 'bucket': INTEGER}" if name in DAY_TABLES else ""
+            hive = (
+                ", hive_partitioning=true, hive_types={'month': VARCHAR, 'bucket': INTEGER}"
+                if name in DAY_TABLES
+                else ""
+            )
             backend.raw_sql(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{files}]{hive})')
 
     @property
@@ -141,9 +145,14 @@ class Lab:
             Columns ``table``, ``rows_count``, ``first_day``, ``last_day``.
         """
         rows = [
-            (name, self.manifest.tables[name].rows, *(
-                (moment or "")[:10] for moment in (self.manifest.tables[name].first, self.manifest.tables[name].last)
-            ))
+            (
+                name,
+                self.manifest.tables[name].rows,
+                *(
+                    (moment or "")[:10]
+                    for moment in (self.manifest.tables[name].first, self.manifest.tables[name].last)
+                ),
+            )
             for name in self.tables
         ]
         return pd.DataFrame(rows, columns=["table", "rows_count", "first_day", "last_day"])
@@ -167,12 +176,19 @@ class Lab:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.close()
 
 
 def open_lab(
-    path: str | Path, engine: str | None = None, *, verify: bool = True, memory_limit_mb: int | None = None, **options: Any
+    path: str | Path,
+    engine: str | None = None,
+    *,
+    verify: bool = True,
+    memory_limit_mb: int | None = None,
+    **options: Any,
 ) -> Lab:
     """Open a data folder that `labkit intake` or `labkit sample` has made.
 
@@ -202,7 +218,9 @@ def open_lab(
         raise ValueError(f"engine is {engine!r}, expected None or 'duckdb'")
     folder = Path(path)
     if not folder.exists():
-        raise StoreError(f"{folder} does not exist: make the sample with `labkit sample {folder}`, or name your own store")
+        raise StoreError(
+            f"{folder} does not exist: make the sample with `labkit sample {folder}`, or name your own store"
+        )
     manifest = Manifest.read(folder)
     if verify:
         manifest.verify(folder)

@@ -127,7 +127,9 @@ def settled_bills(lab: Lab) -> ir.Table:
     """
     bills, payments = lab.bills, lab.payments
     last = ibis.date(lab.manifest.tables["payments"].last or lab.period[1])
-    paid = payments.group_by("bill_id").aggregate(paid_yuan=payments.amount_yuan.sum(), last_paid_on=payments.paid_on.max())
+    paid = payments.group_by("bill_id").aggregate(
+        paid_yuan=payments.amount_yuan.sum(), last_paid_on=payments.paid_on.max()
+    )
     due = bills.filter(bills.due_on <= last, bills.total_yuan > 0)
     joined = due.left_join(paid, "bill_id")
     paid_yuan = joined.paid_yuan.fill_null(0.0)
@@ -148,7 +150,10 @@ def _payments(lab: Lab) -> ir.Table:
     return bills.group_by("customer_id").aggregate(
         late_share=late.cast("float64").mean(),
         mean_days_late=bills.days_late.cast("float64").mean(),
-        unpaid_yuan=(bills.total_yuan - bills.paid_yuan).sum(where=late & bills.settled_on.isnull()).fill_null(0.0).round(2),
+        unpaid_yuan=(bills.total_yuan - bills.paid_yuan)
+        .sum(where=late & bills.settled_on.isnull())
+        .fill_null(0.0)
+        .round(2),
     )
 
 
@@ -189,7 +194,12 @@ def describe_by(frame: pd.DataFrame, by: str) -> pd.DataFrame:
     rows = []
     for name, part in frame.groupby(by, dropna=False):
         kwh = part[energy].fillna(0.0)
-        row = {by: name, "customers_count": len(part), "energy_kwh": kwh.sum(), "largest_share": kwh.max() / (kwh.sum() or 1)}
+        row = {
+            by: name,
+            "customers_count": len(part),
+            "energy_kwh": kwh.sum(),
+            "largest_share": kwh.max() / (kwh.sum() or 1),
+        }
         if "load_factor" in part:
             row["load_factor"] = part["load_factor"].median()
             row["peak_share"] = (part["peak_share"] * kwh).sum() / (kwh.sum() or 1)

@@ -41,7 +41,9 @@ def read_key(path: Path) -> bytes:
             file.write(secrets.token_bytes(32))
     key = path.read_bytes()
     if len(key) < 16:
-        raise ValueError(f"{path.name}: a key has at least 16 bytes, this has {len(key)}; delete the file to make a new one")
+        raise ValueError(
+            f"{path.name}: a key has at least 16 bytes, this has {len(key)}; delete the file to make a new one"
+        )
     return key
 
 
@@ -140,7 +142,7 @@ def suppress_small_cells(
     shown = frame.copy()
     counts = shown[count].to_numpy(dtype=float)
     hidden = (counts > 0) & (counts < minimum)
-    if total and hidden.any() and counts[hidden].sum() < minimum or (total and hidden.sum() == 1):
+    if (total and hidden.any() and counts[hidden].sum() < minimum) or (total and hidden.sum() == 1):
         rest = np.where(hidden | (counts <= 0), np.inf, counts)
         if np.isfinite(rest).any():
             hidden[int(rest.argmin())] = True

@@ -102,7 +102,14 @@ class Trust:
     rules_count: int
 
 
-def judge_trust(people: pd.DataFrame, rules: pd.DataFrame, reconciled: pd.DataFrame | None, *, tolerance: float = 0.01, seed: int = 1) -> Trust:
+def judge_trust(
+    people: pd.DataFrame,
+    rules: pd.DataFrame,
+    reconciled: pd.DataFrame | None,
+    *,
+    tolerance: float = 0.01,
+    seed: int = 1,
+) -> Trust:
     """Completeness, agreement with bills and broken rules in one.
 
     Parameters

@@ -112,10 +112,14 @@ class Manifest:
                     "make the store anew from its source"
                 )
             about = About(**(raw["about"] | {"sources": tuple(raw["about"]["sources"])}))
-            tables = {n: TableEntry(t["rows"], tuple(t["files"]), t["first"], t["last"]) for n, t in raw["tables"].items()}
+            tables = {
+                n: TableEntry(t["rows"], tuple(t["files"]), t["first"], t["last"]) for n, t in raw["tables"].items()
+            }
             return cls(about, raw["buckets"], tables, raw["digest"])
         except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise StoreError(f"{path} cannot be read ({type(error).__name__}): make the store anew from its source") from error
+            raise StoreError(
+                f"{path} cannot be read ({type(error).__name__}): make the store anew from its source"
+            ) from error
 
     def verify(self, folder: Path) -> None:
         """Compare every file with its sha256 (about 1 GB a second).
@@ -131,7 +135,9 @@ class Manifest:
                 if not path.is_file():
                     raise StoreError(f"{path} is missing: make the store anew from its source")
                 if path.stat().st_size != file["bytes"] or _sha256(path) != file["sha256"]:
-                    raise StoreError(f"{path} is not what was written (sha256 differs): make the store anew from its source")
+                    raise StoreError(
+                        f"{path} is not what was written (sha256 differs): make the store anew from its source"
+                    )
 
 
 def bucket_of(customer_id: str, buckets: int) -> int:
@@ -163,7 +169,9 @@ def arrow_schema(table: str) -> pa.Schema:
     return pa.schema([(column.name, _ARROW_TYPES[column.type]) for column in TABLES[table].columns])
 
 
-def day_rows(customer_ids: pa.Array, days: pa.Array, interval_min: int, values: np.ndarray, missing: np.ndarray) -> pa.Table:
+def day_rows(
+    customer_ids: pa.Array, days: pa.Array, interval_min: int, values: np.ndarray, missing: np.ndarray
+) -> pa.Table:
     """Day rows from an array of slots.
 
     Parameters
@@ -178,7 +186,9 @@ def day_rows(customer_ids: pa.Array, days: pa.Array, interval_min: int, values: 
     """
     rows, slots = values.shape
     columns: list[pa.Array] = [customer_ids, days, pa.array(np.full(rows, interval_min, dtype=np.int16))]
-    columns += [pa.array(np.ascontiguousarray(values[:, s]), mask=np.ascontiguousarray(missing[:, s])) for s in range(slots)]
+    columns += [
+        pa.array(np.ascontiguousarray(values[:, s]), mask=np.ascontiguousarray(missing[:, s])) for s in range(slots)
+    ]
     nothing = pa.nulls(rows, pa.int32())
     columns += [nothing] * (SLOTS - slots)
     return pa.Table.from_arrays(columns, schema=DAY_ROW_SCHEMA)
@@ -215,7 +225,9 @@ class StoreWriter:
         self._span: dict[str, tuple[str, str]] = {}
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if kind is None:
             try:
                 self._publish()
@@ -231,7 +243,9 @@ class StoreWriter:
         """Append rows to a table; columns that are missing are empty."""
         schema = arrow_schema(table)
         columns = [
-            data[name].cast(schema.field(name).type) if name in data.column_names else pa.nulls(len(data), schema.field(name).type)
+            data[name].cast(schema.field(name).type)
+            if name in data.column_names
+            else pa.nulls(len(data), schema.field(name).type)
             for name in schema.names
         ]
         self._append(table, f"{table}.parquet", pa.Table.from_arrays(columns, schema=schema))
@@ -244,7 +258,9 @@ class StoreWriter:
 
     def close_files(self, table: str) -> None:
         """Close the open files of a table, so that few are open at a time."""
-        for path in [path for path, opened in self._open.items() if path.split("/")[0].removesuffix(".parquet") == table]:
+        for path in [
+            path for path, opened in self._open.items() if path.split("/")[0].removesuffix(".parquet") == table
+        ]:
             self._close(table, self._open.pop(path))
 
     def _append(self, table: str, path: str, data: pa.Table) -> None:

@@ -49,6 +49,7 @@ class Term:
     aliases: tuple[str, ...] = ()
 
     def title(self, language: Language) -> str:
+        """Title in a language."""
         return self.zh if language == "zh" else self.en
 
 
@@ -142,6 +143,7 @@ class Say:
         self.language: Language = language
 
     def __call__(self, en: str, zh: str) -> str:
+        """The text in the language chosen."""
         return zh if self.language == "zh" else en
 
 

@@ -27,7 +27,7 @@ from labkit.intake.findings import CheckResult, FileCount, Finding, IntakeError
 from labkit.intake.mapping import FileMapping, Mapping, read_mapping
 from labkit.intake.match import is_data_file, known_headers, match_columns, table_of
 from labkit.intake.rows import Judge, Judged
-from labkit.intake.sources import ParquetSource, SheetSource, Source, TextSource, open_parquet, open_text, open_workbook
+from labkit.intake.sources import Source, TextSource, open_parquet, open_text, open_workbook
 from labkit.intake.spool import NOTHING, RECORD, Spool, judge_duplicates, to_day_rows
 from labkit.schema import TABLES, Rule
 from labkit.store import About, Manifest, StoreWriter, arrow_schema, bucket_of, buckets_for, is_store, write_whole
@@ -119,7 +119,10 @@ class _Intake:
                     self._write_tables(writer)
                 result = self._result()
                 if writer is not None:
-                    write_whole(writer.folder / "intake.json", json.dumps(result.to_json(), ensure_ascii=False, indent=1).encode())
+                    write_whole(
+                        writer.folder / "intake.json",
+                        json.dumps(result.to_json(), ensure_ascii=False, indent=1).encode(),
+                    )
                     write_quarantine(writer, result)
             return result
         finally:
@@ -141,7 +144,9 @@ class _Intake:
                     source.name = source.name.replace(path.name, str(path.relative_to(self.path)), 1)
                 match, findings = match_columns(source.name, its_table, source.header, mapped)
                 if match.power and (mapped is None or mapped.interval_min is None):
-                    raise IntakeError(f"{source.name}: holds power [kW]; name `interval_min` in a mapping to make energy of it")
+                    raise IntakeError(
+                        f"{source.name}: holds power [kW]; name `interval_min` in a mapping to make energy of it"
+                    )
                 self.findings += findings
                 count = FileCount(source.name, its_table)
                 self.inputs.append(_Input(source, its_table, Judge(match, mapped), len(self.inputs), count))
@@ -152,7 +157,9 @@ class _Intake:
                 "or name the customers in mapping.yaml"
             )
         if not tables & {"readings", "bills"}:
-            raise IntakeError(f"{self.path.name}: there are neither readings (电表读数) nor bills (电费账单); bring one of them")
+            raise IntakeError(
+                f"{self.path.name}: there are neither readings (电表读数) nor bills (电费账单); bring one of them"
+            )
 
     def _files(self) -> Iterator[tuple[Path, str | None]]:
         if self.path.is_file():
@@ -251,7 +258,9 @@ class _Intake:
                 item.bad[line] = errors
             for rule in mine:
                 if rule.severity == "warning" and not errors:
-                    first, rows = (item.warned[rule.id][1], item.warned[rule.id][2]) if rule.id in item.warned else (line, 0)
+                    first, rows = (
+                        (item.warned[rule.id][1], item.warned[rule.id][2]) if rule.id in item.warned else (line, 0)
+                    )
                     item.warned[rule.id] = (rule, first, rows + 1)
         if unknown.any():
             rule = _reference_rule(item.table, "customer_id", "customers")
@@ -280,11 +289,16 @@ class _Intake:
         path = self.backend.spill / "good-customers.parquet"
         schema = arrow_schema("customers")
         names = list(dict.fromkeys(name for row in self.mapping.customers for name in row))
-        text = pa.table({name: pa.array([row.get(name) for row in self.mapping.customers], pa.string()) for name in names})
-        typed = ibis.memtable(text).mutate(**{n: values.parse(ibis.memtable(text)[n], TABLES["customers"][n]) for n in ()})
+        text = pa.table(
+            {name: pa.array([row.get(name) for row in self.mapping.customers], pa.string()) for name in names}
+        )
+        typed = ibis.memtable(text)
         typed = typed.select(**{n: values.parse(typed[n], TABLES["customers"][n]) for n in names})
         table = self.backend.to_pyarrow(typed)
-        columns = [table[n].cast(schema.field(n).type) if n in names else pa.nulls(len(table), schema.field(n).type) for n in schema.names]
+        columns = [
+            table[n].cast(schema.field(n).type) if n in names else pa.nulls(len(table), schema.field(n).type)
+            for n in schema.names
+        ]
         pq.write_table(pa.Table.from_arrays(columns, schema=schema), path)
         return path
 
@@ -309,18 +323,30 @@ class _Intake:
         for column in (c for c in spec.columns if c.references in self.good):
             parent = self.backend.read_parquet(engine.pattern_of(self.good[column.references]))
             key = TABLES[column.references].key[0]
-            lost = rows.filter(rows[column.name].notnull()).anti_join(parent, [(column.name, key)]).select("_file", "_line")
+            lost = (
+                rows.filter(rows[column.name].notnull())
+                .anti_join(parent, [(column.name, key)])
+                .select("_file", "_line")
+            )
             rule = _reference_rule(table, column.name, column.references)
             for place in self.backend.to_pyarrow(lost).to_pylist():
                 mine[place["_file"]].bad.setdefault(place["_line"], []).append(rule)
                 out.add((place["_file"], place["_line"]))
         places = sorted(out)
         excluded = ibis.memtable(
-            pa.table({"_file": pa.array([f for f, _ in places], pa.int16()), "_line": pa.array([n for _, n in places], pa.int64())})
+            pa.table(
+                {
+                    "_file": pa.array([f for f, _ in places], pa.int16()),
+                    "_line": pa.array([n for _, n in places], pa.int64()),
+                }
+            )
         )
         kept = rows.anti_join(excluded, ["_file", "_line"]) if places else rows
         good = self.backend.spill / f"good-{table}.parquet"
-        counts = {r["_file"]: r["n"] for r in self.backend.to_pyarrow(kept.group_by("_file").aggregate(n=kept.count())).to_pylist()}
+        counts = {
+            r["_file"]: r["n"]
+            for r in self.backend.to_pyarrow(kept.group_by("_file").aggregate(n=kept.count())).to_pylist()
+        }
         for item in mine.values():
             item.count.good, item.count.quarantined = counts.get(item.number, 0), len(item.bad)
         ordered = kept.order_by([*spec.key, "_file", "_line"]).select(*spec.column_names)
@@ -363,15 +389,19 @@ class _Intake:
         for item in self.inputs:
             c = item.count
             if c.read != c.good + c.quarantined + c.duplicates:
-                raise AssertionError(f"{c.file}: {c.read} rows read, but {c.good} + {c.quarantined} + {c.duplicates}; nothing is published")
+                raise AssertionError(
+                    f"{c.file}: {c.read} rows read, but {c.good} + {c.quarantined} + {c.duplicates}; nothing is published"
+                )
             wanted = set(item.bad) | {first for _, first, _ in item.warned.values()}
             texts = item.source.originals(wanted) if wanted else {}
             self.findings += _findings(item, texts)
             if item.bad:
                 quarantine[item.table].append(_quarantined(item, texts))
         order = {name: i for i, name in enumerate((*TABLES, "reactive"))}
-        findings = sorted(self.findings, key=lambda f: (f.severity != "error", order[f.table] if f.table in order else -1, f.file, f.rule))
-        counts = tuple(item.count for item in sorted(self.inputs, key=lambda item: (order[item.table], item.count.file)))
+        findings = sorted(self.findings, key=lambda f: (f.severity != "error", order.get(f.table, -1), f.file, f.rule))
+        counts = tuple(
+            item.count for item in sorted(self.inputs, key=lambda item: (order[item.table], item.count.file))
+        )
         return CheckResult(counts, tuple(findings), {table: pd.concat(parts) for table, parts in quarantine.items()})
 
 
@@ -414,13 +444,17 @@ def _wide_records(item: _Input, rows: pa.RecordBatch, codes: np.ndarray, lines: 
     slots = len(match.slots)
     columns = [rows[f"s{i:02d}"] for i in range(slots)]
     slots = max((i + 1 for i, column in enumerate(columns) if column.null_count < len(column)), default=0)
-    table = np.column_stack([c.to_numpy(zero_copy_only=False).astype(float) for c in columns[:slots]] or [np.empty((len(rows), 0))])
+    table = np.column_stack(
+        [c.to_numpy(zero_copy_only=False).astype(float) for c in columns[:slots]] or [np.empty((len(rows), 0))]
+    )
     interval = np.full(len(rows), 1440 // len(columns))
     if match.stored:
         # How many slots a stored day has follows from the last that is filled.
         filled = (np.isfinite(table) * np.arange(1, slots + 1)).max(axis=1, initial=0)
         at = item.source.header.index("interval_min") if "interval_min" in item.source.header else None
-        interval = _stored_interval(item, lines) if at is not None else np.select([filled <= 24, filled <= 48], [60, 30], 15)
+        interval = (
+            _stored_interval(item, lines) if at is not None else np.select([filled <= 24, filled <= 48], [60, 30], 15)
+        )
     row, slot = np.nonzero(np.isfinite(table))
     records = np.empty(len(row), RECORD)
     records["customer"], records["line"], records["file"] = codes[row], lines[row], item.number
@@ -453,7 +487,17 @@ def _finding(item: _Input, rule: Rule, first: int, rows: int, text: str) -> Find
     if rule.id.endswith(".type") and rule.columns[0] in item.judge.match.positions:
         fix = values.explain(value, item.judge._column(rule.columns[0]))
     return Finding(
-        rule.id, rule.severity, item.source.name, item.table, rule.columns, rows, first, privacy.mask(value), rule.en, rule.zh, *fix
+        rule.id,
+        rule.severity,
+        item.source.name,
+        item.table,
+        rule.columns,
+        rows,
+        first,
+        privacy.mask(value),
+        rule.en,
+        rule.zh,
+        *fix,
     )
 
 

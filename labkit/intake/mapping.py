@@ -102,13 +102,17 @@ def _file(name: str, entry: dict[str, Any]) -> FileMapping:
     known = {*TABLES[entry["table"]].column_names, "kw"}
     for column in entry.get("columns") or {}:
         if column not in known:
-            raise IntakeError(f"{where}: columns: {column!r} is no column of {entry['table']}; use one of {', '.join(sorted(known))}")
+            raise IntakeError(
+                f"{where}: columns: {column!r} is no column of {entry['table']}; use one of {', '.join(sorted(known))}"
+            )
     start = entry.get("start")
     if start is not None and (not isinstance(start, dt.date) or entry.get("interval_min") is None):
         raise IntakeError(f"{where}: `start` is a date as in 2018-01-01 and needs `interval_min`")
     if isinstance(start, dt.date) and not isinstance(start, dt.datetime):
         start = dt.datetime.combine(start, dt.time())
-    values = {key: entry[key] for key in ("file", "table", "header", "header_row", "interval_min", "time") if key in entry}
+    values = {
+        key: entry[key] for key in ("file", "table", "header", "header_row", "interval_min", "time") if key in entry
+    }
     customer = entry.get("customer_id")
     return FileMapping(
         **values,

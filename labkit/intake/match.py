@@ -99,7 +99,11 @@ def match_columns(name: str, table: str, header: list[str], mapping: FileMapping
             )
         scales[column] = scale
     used = {*places.values(), *slots}
-    extra = [header[i] for i in range(len(header)) if i not in used and header[i] and header[i] not in ("interval_min", "month", "bucket")]
+    extra = [
+        header[i]
+        for i in range(len(header))
+        if i not in used and header[i] and header[i] not in ("interval_min", "month", "bucket")
+    ]
     findings = [_extra_columns(name, table, extra)] if extra else []
     return Match(spec, places, scales, slots, stored, power), findings
 
@@ -120,11 +124,15 @@ def _places(name: str, spec: Table, header: list[str], mapping: FileMapping | No
         exact = [i for i in found if normal[i] == column]
         found = exact if len(exact) == 1 else found
         if len(found) > 1:
-            raise IntakeError(f"{name}: column {column} stands there {len(found)} times ({', '.join(header[i] for i in found)}); keep one")
+            raise IntakeError(
+                f"{name}: column {column} stands there {len(found)} times ({', '.join(header[i] for i in found)}); keep one"
+            )
         if found:
             places[column] = found[0]
         elif given:
-            raise IntakeError(f"{name}: the mapping names a column {given!r} for {column}, which the header does not have")
+            raise IntakeError(
+                f"{name}: the mapping names a column {given!r} for {column}, which the header does not have"
+            )
     # One header may be an alias of two columns (金额): the first column that claims it has it.
     claimed: dict[int, str] = {}
     return {c: i for c, i in places.items() if claimed.setdefault(i, c) == c}

@@ -167,7 +167,14 @@ def _with_lines(batches: Iterable[tuple[pa.RecordBatch, np.ndarray]]) -> Iterato
 
 
 def _type_rule(table: str, column: Column) -> Rule:
-    kind_zh = {"date": "日期", "timestamp": "时间", "number": "数值", "integer": "整数", "boolean": "是否", "month": "年月"}
+    kind_zh = {
+        "date": "日期",
+        "timestamp": "时间",
+        "number": "数值",
+        "integer": "整数",
+        "boolean": "是否",
+        "month": "年月",
+    }
     return Rule(
         f"{table}.{column.name}.type",
         (column.name,),
@@ -182,9 +189,31 @@ def _type_rule(table: str, column: Column) -> Rule:
 def _slot_rules() -> tuple[Rule, ...]:
     known = "check value and unit at the source", "在源系统核对数值与单位"
     return (
-        Rule("readings.slots.type", _SLOTS, lambda t: t.u_slots, "a slot cannot be read as a number", "有时段无法识别为数值", *known),
-        Rule("readings.slots.range", _SLOTS, lambda t: t.bad_slots, "a slot is negative or not finite", "有时段为负值或非有限数值", *known),
-        Rule("readings.day.required", ("day",), lambda t: t.day.isnull(), "empty, but must be there", "为空，此项必填", "fill it in at the source", "在源系统补填"),
+        Rule(
+            "readings.slots.type",
+            _SLOTS,
+            lambda t: t.u_slots,
+            "a slot cannot be read as a number",
+            "有时段无法识别为数值",
+            *known,
+        ),
+        Rule(
+            "readings.slots.range",
+            _SLOTS,
+            lambda t: t.bad_slots,
+            "a slot is negative or not finite",
+            "有时段为负值或非有限数值",
+            *known,
+        ),
+        Rule(
+            "readings.day.required",
+            ("day",),
+            lambda t: t.day.isnull(),
+            "empty, but must be there",
+            "为空，此项必填",
+            "fill it in at the source",
+            "在源系统补填",
+        ),
     )
 
 
@@ -194,7 +223,9 @@ def _spoilt_id_rule(table: str, column: Column) -> Rule:
     return Rule(
         f"{table}.{name}.spoilt",
         (name,),
-        lambda t: t[name].re_search(r"^\d+(\.\d+)?[Ee]\+\d+$") | t[name].isin(("合计", "总计", "小计", "Total", "TOTAL")),
+        lambda t: (
+            t[name].re_search(r"^\d+(\.\d+)?[Ee]\+\d+$") | t[name].isin(("合计", "总计", "小计", "Total", "TOTAL"))
+        ),
         "not a number of the utility's: digits lost in a spreadsheet, or a total row",
         "不是有效编号：被表格软件改写为科学计数，或为合计行",
         "export the column as text; leave total rows out",

@@ -13,6 +13,7 @@ import zipfile
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import openpyxl
@@ -117,7 +118,9 @@ class TextSource(Source):
                     yield batch, lines
         except pa.ArrowInvalid as error:
             if "Empty CSV" not in str(error) and "skip initial" not in str(error):
-                raise IntakeError(f"{self.name}: cannot be split into columns ({str(error)[:120]}); export it again") from error
+                raise IntakeError(
+                    f"{self.name}: cannot be split into columns ({str(error)[:120]}); export it again"
+                ) from error
         self.invalid += bad
 
     def _record_by_record(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
@@ -232,7 +235,11 @@ def _refuse_binary(path: Path) -> None:
     """Files that are not what their name says."""
     with path.open("rb") as file:
         head = file.read(8)
-    kinds = {b"PK\x03\x04": "an Excel or zip file", b"PAR1": "a Parquet file", b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)"}
+    kinds = {
+        b"PK\x03\x04": "an Excel or zip file",
+        b"PAR1": "a Parquet file",
+        b"\xd0\xcf\x11\xe0": "an old Excel file (.xls)",
+    }
     for mark, kind in kinds.items():
         if head.startswith(mark):
             raise IntakeError(f"{path.name}: this is {kind}, not text; give it its proper ending")
@@ -280,7 +287,9 @@ def open_workbook(path: Path, known_of: dict[str, set[str]]) -> list[SheetSource
             unpacked = sum(entry.file_size for entry in archive.infolist())
     except zipfile.BadZipFile as error:
         kind = "HTML or text" if path.read_bytes()[:1] not in (b"", b"\xd0") else "an old Excel file, empty or damaged"
-        raise IntakeError(f"{path.name}: not an .xlsx workbook but {kind}; open it and save it as .xlsx or .csv") from error
+        raise IntakeError(
+            f"{path.name}: not an .xlsx workbook but {kind}; open it and save it as .xlsx or .csv"
+        ) from error
     if unpacked > _UNPACKED_LIMIT or unpacked > max(_LIMIT_RATIO * path.stat().st_size, 50_000_000):
         raise IntakeError(f"{path.name}: would unpack to {unpacked / 1e6:,.0f} MB; save it as .csv")
     try:
@@ -295,7 +304,7 @@ def open_workbook(path: Path, known_of: dict[str, set[str]]) -> list[SheetSource
     return [_sheet(path, title if len(sheets) > 1 else "", rows, known) for title, rows in sheets]
 
 
-def _sheet_rows(sheet: openpyxl.worksheet._read_only.ReadOnlyWorksheet) -> list[tuple[int, list[str]]]:
+def _sheet_rows(sheet: Any) -> list[tuple[int, list[str]]]:
     sheet.reset_dimensions()
     rows = []
     for number, cells in enumerate(sheet.iter_rows(values_only=True), 1):
@@ -350,7 +359,9 @@ class ParquetSource(Source):
             first, found = 1, {}
             for batch in file.iter_batches(_ROWS * 2):
                 for line in sorted(lines & set(range(first, first + len(batch)))):
-                    found[line] = _as_csv([str(v) if v is not None else "" for v in batch.slice(line - first, 1).to_pylist()[0].values()])
+                    found[line] = _as_csv(
+                        [str(v) if v is not None else "" for v in batch.slice(line - first, 1).to_pylist()[0].values()]
+                    )
                 first += len(batch)
         return found
 

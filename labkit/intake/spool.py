@@ -147,7 +147,11 @@ def to_day_rows(records: np.ndarray, customers: pa.Array, value: str) -> pa.Tabl
         days = pa.array(day[starts[mine]].astype("datetime64[D]"))
         tables.append(day_rows(ids, days, int(minutes), values[mine, :slots], missing[mine, :slots]))
     table = pa.concat_tables(tables)
-    return table.sort_by([("customer_id", "ascending"), ("day", "ascending")]) if len(tables) > 1 else table.combine_chunks()
+    return (
+        table.sort_by([("customer_id", "ascending"), ("day", "ascending")])
+        if len(tables) > 1
+        else table.combine_chunks()
+    )
 
 
 def _interval(records: np.ndarray, starts: np.ndarray) -> np.ndarray:

@@ -106,7 +106,9 @@ def _timestamp(raw: ir.StringValue, _: Column) -> ir.TimestampValue:
 
 def _month(raw: ir.StringValue, _: Column) -> ir.StringValue:
     spelled = raw.re_replace(r"^((?:19|20)\d{2})(?:[-/年.]?)(\d{1,2})(?:月|[-/]01)?$", r"\1-\2")
-    return ibis.cases((spelled.length() == 6, spelled[:5] + "0" + spelled[5]), (raw == "", ibis.null("string")), else_=spelled)
+    return ibis.cases(
+        (spelled.length() == 6, spelled[:5] + "0" + spelled[5]), (raw == "", ibis.null("string")), else_=spelled
+    )
 
 
 _PARSERS = {
@@ -120,13 +122,37 @@ _PARSERS = {
 }
 
 _HINTS: tuple[tuple[str, str, str], ...] = (
-    (r"^\d{5}(\.\d+)?$", "an Excel serial number: format the column as a date before exporting", "这是 Excel 日期序列号，请先将该列设为日期格式再导出"),
-    (r"[ T]24:00", "24:00 labels the end of an interval: write 00:00 of the next day, or say `time: end` in the mapping", "24:00 是时段终点标记，请改为次日 00:00，或在映射文件中写明 time: end"),
-    (r"[+-]\d{2}:?\d{2}$|Z$", "a time zone stands behind the time: write local wall time without it", "时间后带有时区，请改为不带时区的当地时间"),
-    (r"^\d{4}[-/年]\d", "no such day in the calendar, or a form that is not known: write 2024-01-05 00:15", "日历上没有这一天或格式不符，请写成 2024-01-05 00:15"),
+    (
+        r"^\d{5}(\.\d+)?$",
+        "an Excel serial number: format the column as a date before exporting",
+        "这是 Excel 日期序列号，请先将该列设为日期格式再导出",
+    ),
+    (
+        r"[ T]24:00",
+        "24:00 labels the end of an interval: write 00:00 of the next day, or say `time: end` in the mapping",
+        "24:00 是时段终点标记，请改为次日 00:00，或在映射文件中写明 time: end",
+    ),
+    (
+        r"[+-]\d{2}:?\d{2}$|Z$",
+        "a time zone stands behind the time: write local wall time without it",
+        "时间后带有时区，请改为不带时区的当地时间",
+    ),
+    (
+        r"^\d{4}[-/年]\d",
+        "no such day in the calendar, or a form that is not known: write 2024-01-05 00:15",
+        "日历上没有这一天或格式不符，请写成 2024-01-05 00:15",
+    ),
     (r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$", "remove the thousands separators", "去掉千位分隔符"),
-    (r"^[-+]?\d+,\d+$", "a decimal comma: write a point, or name `decimal: ','` in the mapping", "小数用了逗号，请改为小数点"),
-    (r"^[-+]?[\d.]+\s*[^\d\s.,:/-]+$", "move the unit into the header, as in 用电量(kWh)", "把单位写到表头，例如 用电量(kWh)"),
+    (
+        r"^[-+]?\d+,\d+$",
+        "a decimal comma: write a point, or name `decimal: ','` in the mapping",
+        "小数用了逗号，请改为小数点",
+    ),
+    (
+        r"^[-+]?[\d.]+\s*[^\d\s.,:/-]+$",
+        "move the unit into the header, as in 用电量(kWh)",
+        "把单位写到表头，例如 用电量(kWh)",
+    ),
     (r"^(--?|#?n/?a|null|nan|none|/|无|-)$", "a mark for missing: leave the cell empty", "表示缺失的符号，请留空"),
 )
 
@@ -149,7 +175,11 @@ def explain(value: str, column: Column) -> tuple[str, str]:
             return en, zh
     if re.search(_HINTS[-1][0], text, re.IGNORECASE):
         return _HINTS[-1][1:]
-    return f"write a {column.type}", {"date": "请填写日期", "timestamp": "请填写日期和时间", "boolean": "请填写是或否"}.get(column.type, "请填写数值")
+    return f"write a {column.type}", {
+        "date": "请填写日期",
+        "timestamp": "请填写日期和时间",
+        "boolean": "请填写是或否",
+    }.get(column.type, "请填写数值")
 
 
 #: Unit in a header -> factor to the unit of the column's name.

@@ -54,6 +54,7 @@ class Finding:
     digits: int = 1
 
     def label(self, language: terms.Language) -> str:
+        """What the figure is."""
         return self.zh if language == "zh" else self.en
 
     def shown(self, language: terms.Language) -> str:
@@ -124,17 +125,10 @@ def finding(
         English and Chinese; ``("%", "%")`` for a share 0..1.
     digits : int
     """
-    plain = not isinstance(value, Estimate)
-    kept = Finding(
-        id,
-        float(value if plain else value.value),
-        *unit,
-        en,
-        zh,
-        None if plain else value.low,
-        None if plain else value.high,
-        digits,
-    )
+    if isinstance(value, Estimate):
+        kept = Finding(id, value.value, *unit, en, zh, value.low, value.high, digits)
+    else:
+        kept = Finding(id, float(value), *unit, en, zh, digits=digits)
     folder = os.environ.get(FINDINGS_VARIABLE)
     if folder:
         Path(folder).mkdir(parents=True, exist_ok=True)
@@ -189,9 +183,13 @@ def show_figure(ax: Axes, *, title: str, alt: str, caption: str = "") -> None:
         raise ValueError("a figure needs a title that says something and an alternative text; give both")
     svg = os.environ.get(FIGURES_VARIABLE) == "svg"
     out = io.BytesIO()
+    figure = ax.get_figure(root=True)
+    assert figure is not None
     with figures.style():
-        ax.figure.savefig(out, format="svg" if svg else "png", metadata={"Date": None} if svg else {"Software": None})
-    image = {"image/svg+xml": out.getvalue().decode()} if svg else {"image/png": base64.b64encode(out.getvalue()).decode()}
+        figure.savefig(out, format="svg" if svg else "png", metadata={"Date": None} if svg else {"Software": None})
+    image = (
+        {"image/svg+xml": out.getvalue().decode()} if svg else {"image/png": base64.b64encode(out.getvalue()).decode()}
+    )
     _show({**image, "text/plain": f"Figure: {title}"}, "figure", title=title, alt=alt, caption=caption)
 
 
@@ -253,7 +251,7 @@ def _row(cells: tuple[str, ...], frame: pd.DataFrame) -> str:
 def _cell(column: str, value: object, language: terms.Language, digits: Mapping[str, int] | None) -> str:
     if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
         return _HIDDEN
-    if isinstance(value, bool) or not isinstance(value, (int, float)) and not hasattr(value, "dtype"):
+    if isinstance(value, bool) or (not isinstance(value, (int, float)) and not hasattr(value, "dtype")):
         return terms.category(column, value, language)
     number = float(value)  # type: ignore[arg-type]
     if pd.isna(number):

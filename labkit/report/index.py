@@ -31,8 +31,10 @@ def render_index(entries: Sequence[Entry], facts: PageFacts, failures: Sequence[
     items = []
     for number, name, question, answer, failed in entries:
         asked = escape(question) if failed else f'<a href="{escape(prefix + name)}">{escape(question)}</a>'
-        items.append(f"<li><p class=\"i\">{number}</p><h2>{asked}</h2>{answer}</li>")
+        items.append(f'<li><p class="i">{number}</p><h2>{asked}</h2>{answer}</li>')
     parts.append(f'<ul class="list">{"".join(items)}</ul>')
     title = "电力客户研究报告" if chinese else "Reports on electricity customers"
-    home = PageFacts(facts.language, facts.utility, facts.period, facts.digest, facts.version, home="", other=facts.other)
+    home = PageFacts(
+        facts.language, facts.utility, facts.period, facts.digest, facts.version, home="", other=facts.other
+    )
     return fill_page(home, title=title, eyebrow=f"{facts.utility} · {facts.period}", body="\n".join(parts))

@@ -85,17 +85,21 @@ def _environment() -> Environment:
 
 def fill_page(facts: PageFacts, *, title: str, eyebrow: str, body: str) -> str:
     """A whole page around a body that is already safe HTML."""
-    return _environment().get_template("page.html.j2").render(
-        lang=HTML_LANGUAGE[facts.language],
-        title=title,
-        eyebrow=eyebrow,
-        body=body,
-        utility=facts.utility,
-        css=(_HERE / "page.css").read_text(encoding="utf-8"),
-        words=words(facts.language),
-        home=facts.home,
-        other=facts.other,
-        footer=facts.footer,
+    return (
+        _environment()
+        .get_template("page.html.j2")
+        .render(
+            lang=HTML_LANGUAGE[facts.language],
+            title=title,
+            eyebrow=eyebrow,
+            body=body,
+            utility=facts.utility,
+            css=(_HERE / "page.css").read_text(encoding="utf-8"),
+            words=words(facts.language),
+            home=facts.home,
+            other=facts.other,
+            footer=facts.footer,
+        )
     )
 
 
@@ -154,7 +158,13 @@ def _said(output: Any) -> dict[str, Any]:
 
 
 def _outputs(notebook: nbformat.NotebookNode) -> list[tuple[int, Any]]:
-    return [(i, o) for i, c in enumerate(notebook.cells) if c.cell_type == "code" for o in c.get("outputs", []) if "data" in o]
+    return [
+        (i, o)
+        for i, c in enumerate(notebook.cells)
+        if c.cell_type == "code"
+        for o in c.get("outputs", [])
+        if "data" in o
+    ]
 
 
 def _markdown(text: str) -> str:
@@ -198,7 +208,9 @@ def _figure(said: dict[str, Any], data: dict[str, str], drawings: list[str]) -> 
     else:
         drawings.append(f'<img alt="{escape(said["alt"])}" src="data:image/png;base64,{data["image/png"].strip()}">')
     caption = f"<b>{escape(said['title'])}</b> {escape(said.get('caption', ''))}"
-    return f'<figure><div class="draw"><!--drawing {len(drawings) - 1}--></div><figcaption>{caption}</figcaption></figure>'
+    return (
+        f'<figure><div class="draw"><!--drawing {len(drawings) - 1}--></div><figcaption>{caption}</figcaption></figure>'
+    )
 
 
 def _escape(text: str) -> str:
@@ -281,6 +293,11 @@ def _number(soup: BeautifulSoup, language: terms.Language) -> None:
         for i, caption in enumerate(soup.find_all(tag), 1):
             bold = caption.find("b")
             if bold is not None:
-                bold.insert(0, f"{words(language)[kind]} {i}{words(language)['stop']} " if language == "en" else f"{words(language)[kind]} {i}　")
+                bold.insert(
+                    0,
+                    f"{words(language)[kind]} {i}{words(language)['stop']} "
+                    if language == "en"
+                    else f"{words(language)[kind]} {i}　",
+                )
     for i, box in enumerate(soup.find_all("div", class_="wide"), 1):
         box.attrs |= {"tabindex": "0", "role": "region", "aria-label": f"{words(language)['table']} {i}"}

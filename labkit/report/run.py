@@ -59,6 +59,7 @@ class Run:
 
     @property
     def index(self) -> Path:
+        """The page to open first."""
         return self.folder / "index.html"
 
 
@@ -128,7 +129,9 @@ def run_report(
     data, out = Path(data).resolve(), Path(out).resolve()
     paths = notebook_paths(notebooks, only)
     if not data.exists():
-        raise StoreError(f"{data.name} does not exist: make the sample with `labkit sample data/sample`, or name your own store")
+        raise StoreError(
+            f"{data.name} does not exist: make the sample with `labkit sample data/sample`, or name your own store"
+        )
     manifest = Manifest.read(data)
     manifest.verify(data)
     work = _work_folder(out)
@@ -187,7 +190,11 @@ def _run_job(job: _Job, data: Path, work: Path) -> Failure | None:
         notebook, timeout=_TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(job.path.parent)}}
     )
     job.client.on_cell_error = lambda cell, cell_index, execute_reply: failed.update(index=cell_index)
-    environment = os.environ | {FIGURES_VARIABLE: "svg", FINDINGS_VARIABLE: str(work / "findings"), "PYTHONHASHSEED": "0"}
+    environment = os.environ | {
+        FIGURES_VARIABLE: "svg",
+        FINDINGS_VARIABLE: str(work / "findings"),
+        "PYTHONHASHSEED": "0",
+    }
     try:
         job.client.execute(env=environment, stderr=subprocess.DEVNULL)
     except CellExecutionError as error:
@@ -262,7 +269,9 @@ def refresh_notebook(path: Path) -> None:
         Naming the cell and the error.
     """
     notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(notebook, timeout=_TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}})
+    client = NotebookClient(
+        notebook, timeout=_TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
+    )
     try:
         client.execute(env=os.environ | {"PYTHONHASHSEED": "0"}, stderr=subprocess.DEVNULL)
     except CellExecutionError as error:

@@ -46,7 +46,9 @@ def make_sample(folder: Path, customers: int = 2000, seed: int = 2025, *, progre
         If the number of customers is below 50 or the seed is negative.
     """
     if customers < 50:
-        raise ValueError(f"customers is {customers}, expected at least 50: with fewer some kinds of customer are missing")
+        raise ValueError(
+            f"customers is {customers}, expected at least 50: with fewer some kinds of customer are missing"
+        )
     if seed < 0:
         raise ValueError(f"seed is {seed}, expected 0 or more")
     world = World(seed, customers)
@@ -60,7 +62,9 @@ def make_sample(folder: Path, customers: int = 2000, seed: int = 2025, *, progre
         for bucket in range(buckets):
             for block, numbers in enumerate(_blocks(customers, bucket, buckets)):
                 known = _write_block(writer, world, bucket, numbers, (10, bucket, block))
-                truth_writer = truth_writer or pq.ParquetWriter(truth / "customers.parquet", known.schema, compression="zstd")
+                truth_writer = truth_writer or pq.ParquetWriter(
+                    truth / "customers.parquet", known.schema, compression="zstd"
+                )
                 truth_writer.write_table(known)
                 bar.update(len(numbers))
             for table in ("readings", "reactive"):
@@ -136,7 +140,13 @@ def _write_block(writer: StoreWriter, world: World, bucket: int, numbers: np.nda
         "payments": paid[paid["bill_id"].isin(kept)],
         "collections": actions[actions["bill_id"].isin(kept)],
     }
-    for name, frame in (("tickets", tickets), ("repairs", repairs), ("surveys", surveys), ("taggings", taggings), ("enrolments", enrolments)):
+    for name, frame in (
+        ("tickets", tickets),
+        ("repairs", repairs),
+        ("surveys", surveys),
+        ("taggings", taggings),
+        ("enrolments", enrolments),
+    ):
         row, day = frame["_row"].to_numpy(), frame["_day"].to_numpy()
         frames[name] = frame[(day >= first[row]) & (day < last[row])]
     for name, frame in frames.items():

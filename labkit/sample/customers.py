@@ -61,9 +61,7 @@ def make_customers(world: World, numbers: np.ndarray, rng: np.random.Generator) 
     """
     n = len(numbers)
     key = is_key_account(numbers)
-    classes = np.where(
-        key, rng.choice(_CLASSES, n, p=_KEY_CLASS_SHARES), rng.choice(_CLASSES, n, p=_CLASS_SHARES)
-    )
+    classes = np.where(key, rng.choice(_CLASSES, n, p=_KEY_CLASS_SHARES), rng.choice(_CLASSES, n, p=_CLASS_SHARES))
     behaviour, mean_kw, payer, industry, trade = _by_class(classes, key, rng)
     area = _areas(world, classes, key, rng)
     areas = world.areas.iloc[area].reset_index(drop=True)
@@ -147,7 +145,9 @@ def _standard_size(kva: np.ndarray) -> np.ndarray:
 
 def _tariffs(classes: np.ndarray, capacity: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     two_part = np.where(rng.random(len(classes)) < 0.5, "TWO_PART_CAPACITY", "TWO_PART_DEMAND")
-    simple = np.array([{"residential": "RES_STEP", "agricultural": "AGRICULTURE"}.get(c, "SINGLE_PART_TOU") for c in classes])
+    simple = np.array(
+        [{"residential": "RES_STEP", "agricultural": "AGRICULTURE"}.get(c, "SINGLE_PART_TOU") for c in classes]
+    )
     return np.where((capacity >= 315) & np.isin(classes, ("commercial", "industrial")), two_part, simple)
 
 

@@ -14,7 +14,13 @@ _LOG_BASE = {
     "other": {"moved": -6.6, "closed": -6.2, "direct_purchase": -4.4, "retailer": -5.8, "own_generation": -7.2},
 }
 #: Effect of a point of satisfaction and of price sensitivity on the log hazard.
-SATISFACTION_EFFECT = {"moved": 0.0, "closed": 0.0, "direct_purchase": -0.45, "retailer": -0.75, "own_generation": -0.20}
+SATISFACTION_EFFECT = {
+    "moved": 0.0,
+    "closed": 0.0,
+    "direct_purchase": -0.45,
+    "retailer": -0.75,
+    "own_generation": -0.20,
+}
 PRICE_EFFECT = {"moved": 0.0, "closed": 0.0, "direct_purchase": 0.60, "retailer": 0.50, "own_generation": 0.35}
 #: A running contract holds a customer.
 CONTRACT_EFFECT = -1.2

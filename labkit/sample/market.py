@@ -34,7 +34,16 @@ _TAG_WORDS = {
 
 def make_market() -> pd.DataFrame:
     """Market segments (invented)."""
-    names = ["segment", "size_gwh", "growth_share", "margin_share", "switching_share", "own_score", "rival_a_score", "rival_b_score"]
+    names = [
+        "segment",
+        "size_gwh",
+        "growth_share",
+        "margin_share",
+        "switching_share",
+        "own_score",
+        "rival_a_score",
+        "rival_b_score",
+    ]
     return pd.DataFrame(_SEGMENTS, columns=names)
 
 
@@ -107,7 +116,9 @@ def make_weather(world: World) -> pd.DataFrame:
 def make_taggings(customers: pd.DataFrame, rng: np.random.Generator) -> pd.DataFrame:
     """What account managers write on customers: free words, several for the same thing."""
     rows, words = [], []
-    for row, (kind, payer, key) in enumerate(zip(customers["customer_class"], customers["_payer"], customers["_key"], strict=True)):
+    for row, (kind, payer, key) in enumerate(
+        zip(customers["customer_class"], customers["_payer"], customers["_key"], strict=True)
+    ):
         for name, chance in ((kind, 0.5), (payer, 0.35), ("key", 0.9 if key else 0.0)):
             if rng.random() < chance:
                 rows.append(row)

@@ -13,7 +13,13 @@ from labkit.sample.world import World
 
 _CHANNELS = ("online", "bank", "counter", "agent")
 #: Days after the due date on which a step is taken, and its hour.
-_STEPS = (("reminder", 5, 9.5), ("approval", 31, 15.0), ("notice", 32, 10.0), ("final_notice", 37, 9.0), ("disconnection", 37, 9.6))
+_STEPS = (
+    ("reminder", 5, 9.5),
+    ("approval", 31, 15.0),
+    ("notice", 32, 10.0),
+    ("final_notice", 37, 9.0),
+    ("disconnection", 37, 9.6),
+)
 _NEVER = 10**6
 
 
@@ -98,9 +104,21 @@ def _collections(
         if name in ("approval", "notice", "final_notice", "disconnection"):
             taken &= ~protected
         at = np.flatnonzero(taken)
-        parts.append(_actions(bills, at, name, due[at] + after, (due[at] + after) * 1440 + hour * 60 + rng.integers(0, 25, len(at)) * (name != "final_notice")))
+        parts.append(
+            _actions(
+                bills,
+                at,
+                name,
+                due[at] + after,
+                (due[at] + after) * 1440 + hour * 60 + rng.integers(0, 25, len(at)) * (name != "final_notice"),
+            )
+        )
     back = np.flatnonzero((settled >= due + 37) & (settled < last_day) & ~protected & (cents > 0))
-    parts.append(_actions(bills, back, "reconnection", settled[back], settled[back] * 1440 + 16 * 60 + rng.integers(0, 400, len(back))))
+    parts.append(
+        _actions(
+            bills, back, "reconnection", settled[back], settled[back] * 1440 + 16 * 60 + rng.integers(0, 400, len(back))
+        )
+    )
     deal = np.flatnonzero((settled < _NEVER) & (settled > due + 45) & (due + 40 <= last_day) & protected)
     parts.append(_actions(bills, deal, "instalment_plan", due[deal] + 40, (due[deal] + 40) * 1440 + 11 * 60))
     frame = pd.concat(parts).sort_values(["_bill", "_minute"], ignore_index=True)

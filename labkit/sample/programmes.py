@@ -59,7 +59,11 @@ def draw_enrolments(customers: pd.DataFrame, numbers: np.ndarray, rng: np.random
     row = np.flatnonzero(home | plant)
     programme = np.where(home[row], "TOU2025", "INT2025")
     arm = np.where(rng.random(len(row)) < 0.5, "treated", "control")
-    pay = np.where((programme == "INT2025") & (arm == "treated"), customers["_mean_kw"].to_numpy()[row] * INTERRUPTED_SHARE * 45, 0.0)
+    pay = np.where(
+        (programme == "INT2025") & (arm == "treated"),
+        customers["_mean_kw"].to_numpy()[row] * INTERRUPTED_SHARE * 45,
+        0.0,
+    )
     return pd.DataFrame(
         {
             "enrolment_id": "N" + customers["customer_id"].str[1:].to_numpy()[row] + "-" + programme,

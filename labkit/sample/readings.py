@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 
 import numpy as np
@@ -34,9 +35,7 @@ class Loads:
     tan_phi: np.ndarray
 
 
-def make_loads(
-    world: World, customers: pd.DataFrame, responses: np.ndarray, rng: np.random.Generator
-) -> list[Loads]:
+def make_loads(world: World, customers: pd.DataFrame, responses: np.ndarray, rng: np.random.Generator) -> list[Loads]:
     """Loads of all customers of a block.
 
     Parameters
@@ -47,12 +46,19 @@ def make_loads(
     key = customers["_key"].to_numpy()
     groups = [(np.flatnonzero(~key), 60), (np.flatnonzero(key), 15)]
     return [
-        _loads(world, customers.iloc[rows], rows, interval, responses[rows], rng) for rows, interval in groups if len(rows)
+        _loads(world, customers.iloc[rows], rows, interval, responses[rows], rng)
+        for rows, interval in groups
+        if len(rows)
     ]
 
 
 def _loads(
-    world: World, who: pd.DataFrame, rows: np.ndarray, interval_min: int, responses: np.ndarray, rng: np.random.Generator
+    world: World,
+    who: pd.DataFrame,
+    rows: np.ndarray,
+    interval_min: int,
+    responses: np.ndarray,
+    rng: np.random.Generator,
 ) -> Loads:
     slots = 1440 // interval_min
     n_days = len(world.days)
@@ -72,9 +78,17 @@ def _loads(
     scale = who["_mean_kw"].to_numpy(dtype=np.float32) * 1000 * interval_min / 60
     load *= (_day_levels(who, column("day_spread"), n_days, rng) * scale[:, None])[:, :, None]
     # Nobody draws more than the transformer gives.
-    np.minimum(load, (who["capacity_kva"].to_numpy(dtype=np.float32) * 1000 * interval_min / 60)[:, None, None], out=load)
-    pf_slot = np.clip(who["_pf"].to_numpy()[:, None] + 0.03 * (shapes[:, 0] / shapes[:, 0].max(axis=1, keepdims=True) - 0.5), 0.55, 0.995)
-    return Loads(rows, interval_min, np.rint(load, out=load).astype(np.int32), np.tan(np.arccos(pf_slot)).astype(np.float32))
+    np.minimum(
+        load, (who["capacity_kva"].to_numpy(dtype=np.float32) * 1000 * interval_min / 60)[:, None, None], out=load
+    )
+    pf_slot = np.clip(
+        who["_pf"].to_numpy()[:, None] + 0.03 * (shapes[:, 0] / shapes[:, 0].max(axis=1, keepdims=True) - 0.5),
+        0.55,
+        0.995,
+    )
+    return Loads(
+        rows, interval_min, np.rint(load, out=load).astype(np.int32), np.tan(np.arccos(pf_slot)).astype(np.float32)
+    )
 
 
 def _climate(temperature: np.ndarray, cooling: np.ndarray, heating: np.ndarray) -> np.ndarray:
@@ -117,7 +131,7 @@ def reading_rows(
     for part in loads:
         here = present[part.rows] & (rng.random(present[part.rows].shape) > 0.004)
         missing = rng.random((len(part.rows), part.wh.shape[1])) < 0.01
-        for month, (low, high) in zip(world.months, zip(starts, starts[1:], strict=False), strict=True):
+        for month, (low, high) in zip(world.months, itertools.pairwise(starts), strict=True):
             if low < first_day:
                 continue
             who, day = np.nonzero(here[:, low:high])
@@ -129,7 +143,10 @@ def reading_rows(
                 varh = np.rint(wh * part.tan_phi[who]).astype(np.int32)
                 found["reactive"].setdefault(month, []).append(day_rows(*at, part.interval_min, varh, lost))
     return {
-        table: {month: pa.concat_tables(parts).sort_by([("customer_id", "ascending"), ("day", "ascending")]) for month, parts in by_month.items()}
+        table: {
+            month: pa.concat_tables(parts).sort_by([("customer_id", "ascending"), ("day", "ascending")])
+            for month, parts in by_month.items()
+        }
         for table, by_month in found.items()
     }
 

@@ -58,7 +58,9 @@ def make_tickets(world: World, customers: pd.DataFrame, rng: np.random.Generator
     month_days = np.diff(world.month_starts)
     trend = np.arange(months) / months
     for category, rate in _RATES.items():
-        season = np.where(np.isin(np.arange(months) % 12, (7, 8, 1)), 2.2, 1.0) if category == "billing" else np.ones(months)
+        season = (
+            np.where(np.isin(np.arange(months) % 12, (7, 8, 1)), 2.2, 1.0) if category == "billing" else np.ones(months)
+        )
         growth = 1 + 2.5 * trend if category == "connection" else np.ones(months)
         row, month = np.nonzero(rng.poisson(rate * season * growth, (n, months)) > 0)
         day = world.month_starts[month] + rng.integers(0, month_days[month])
@@ -100,7 +102,9 @@ def _describe(world: World, customers: pd.DataFrame, tickets: pd.DataFrame, rng:
     online = 0.30 + 0.15 * tickets["_day"].to_numpy() / len(world.days)
     draw = rng.random(n)
     fault = (tickets["category"] == "fault").to_numpy()
-    tickets["channel"] = np.where(draw < online * np.where(fault, 0.5, 1.0), "online", np.where((draw > 0.93) & ~fault, "counter", "phone"))
+    tickets["channel"] = np.where(
+        draw < online * np.where(fault, 0.5, 1.0), "online", np.where((draw > 0.93) & ~fault, "counter", "phone")
+    )
     wait_min = rng.lognormal(np.where(tickets["channel"] == "phone", -0.9, 2.0), 0.9)
     tickets["opened_at"] = world.times(tickets["_minute"].to_numpy())
     tickets["first_answer_at"] = tickets["opened_at"] + (wait_min * 60).astype("timedelta64[s]")
@@ -215,7 +219,9 @@ def make_surveys(
         parts.append(frame)
     surveys = pd.concat(parts).sort_values(["_row", "_day"], ignore_index=True)
     surveys["customer_id"] = customers["customer_id"].to_numpy()[surveys["_row"]]
-    surveys["survey_id"] = "V" + surveys["customer_id"].str[1:] + "-" + (surveys.groupby("_row").cumcount() + 1).astype(str)
+    surveys["survey_id"] = (
+        "V" + surveys["customer_id"].str[1:] + "-" + (surveys.groupby("_row").cumcount() + 1).astype(str)
+    )
     surveys["surveyed_on"] = world.dates(surveys["_day"].to_numpy())
     return surveys
 

@@ -32,6 +32,7 @@ class World:
 
     @cached_property
     def days(self) -> pd.DataFrame:
+        """Every day with month and day type."""
         return calendar.day_type_table(FIRST, LAST)
 
     @cached_property
@@ -47,6 +48,7 @@ class World:
 
     @cached_property
     def months(self) -> list[str]:
+        """Months as YYYY-MM."""
         return list(dict.fromkeys(self.days["month"]))
 
     @cached_property
@@ -105,7 +107,9 @@ class World:
                     rows.append((area, day * 1440 + start_min, max(minutes, 10), planned))
         frame = pd.DataFrame(rows, columns=["area", "start_min", "minutes", "planned"])
         frame = frame.sort_values(["start_min", "area"], ignore_index=True)
-        frame["announced_days"] = np.where(frame["planned"], rng.choice([4, 6, 7, 8, 10], len(frame), p=[0.05, 0.1, 0.4, 0.3, 0.15]), -1)
+        frame["announced_days"] = np.where(
+            frame["planned"], rng.choice([4, 6, 7, 8, 10], len(frame), p=[0.05, 0.1, 0.4, 0.3, 0.15]), -1
+        )
         return frame
 
     @cached_property

@@ -58,6 +58,7 @@ class Column:
 
     @property
     def unit(self) -> str:
+        """Unit, from the end of the name."""
         return terms.unit(self.name)
 
 
@@ -80,9 +81,11 @@ class Rule:
     severity: Severity = "error"
 
     def message(self, language: terms.Language) -> str:
+        """What is wrong with a bad row."""
         return self.zh if language == "zh" else self.en
 
     def fix(self, language: terms.Language) -> str:
+        """What to do about it."""
         return self.fix_zh if language == "zh" else self.fix_en
 
 
@@ -107,6 +110,7 @@ class Table:
 
     @property
     def column_names(self) -> tuple[str, ...]:
+        """Names of the columns, in order."""
         return tuple(column.name for column in self.columns)
 
     @property

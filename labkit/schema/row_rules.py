@@ -3,6 +3,8 @@ are rules too, but follow from the column itself (`labkit.schema.rules`)."""
 
 from __future__ import annotations
 
+import itertools
+
 import ibis.expr.types as ir
 
 from labkit.schema.model import Rule
@@ -92,8 +94,7 @@ TICKETS = (
 
 _STAGES = ("received_at", "dispatched_at", "accepted_at", "departed_at", "arrived_at", "restored_at")
 REPAIRS = tuple(
-    _after(f"repairs.{later}_after_{earlier}", earlier, later)
-    for earlier, later in zip(_STAGES, _STAGES[1:], strict=False)
+    _after(f"repairs.{later}_after_{earlier}", earlier, later) for earlier, later in itertools.pairwise(_STAGES)
 )
 
 OUTAGES = (_after("outages.restored_after_start", "started_at", "restored_at"),)

@@ -64,6 +64,7 @@ def _column_rules(table: str, column: Column) -> list[Rule]:
 
 
 def required_rule(table: str, column: Column) -> Rule:
+    """Rule that a column is filled in."""
     name = column.name
     empty = (lambda t: t[name].isnull() | (t[name] == "")) if column.type is Type.TEXT else (lambda t: t[name].isnull())
     return Rule(

@@ -171,7 +171,9 @@ _TABLES = (
             _time("opened_at", required=True),
             _time("closed_at"),
             _text(
-                "category", values=("fault", "billing", "enquiry", "complaint", "connection", "suggestion"), required=True
+                "category",
+                values=("fault", "billing", "enquiry", "complaint", "connection", "suggestion"),
+                required=True,
             ),
             _text("subcategory"),
             _text("text", personal="direct"),

@@ -99,7 +99,9 @@ def _customers(path: Path) -> list[str]:
     return [name.strip() for name in header[1:]]
 
 
-def _blocks(path: Path, customers: int, lines: _Lines, count: FileCount) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+def _blocks(
+    path: Path, customers: int, lines: _Lines, count: FileCount
+) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
     """Line numbers, minutes since 1970 of the interval's start, and power [kW], block by block."""
     names = ["ts", *(f"c{i}" for i in range(customers))]
     invalid: list[int] = []
@@ -118,7 +120,9 @@ def _blocks(path: Path, customers: int, lines: _Lines, count: FileCount) -> Iter
         path,
         read_options=pc.ReadOptions(use_threads=False, block_size=8 << 20, column_names=names, skip_rows=1),
         parse_options=pc.ParseOptions(delimiter=";", ignore_empty_lines=False, invalid_row_handler=keep),
-        convert_options=pc.ConvertOptions(column_types={name: pa.string() for name in names}, strings_can_be_null=False),
+        convert_options=pc.ConvertOptions(
+            column_types={name: pa.string() for name in names}, strings_can_be_null=False
+        ),
     )
     next_line = 2
     for batch in reader:
@@ -128,7 +132,9 @@ def _blocks(path: Path, customers: int, lines: _Lines, count: FileCount) -> Iter
         yield _values(batch, numbers, lines, count)
 
 
-def _values(batch: pa.RecordBatch, numbers: np.ndarray, lines: _Lines, count: FileCount) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def _values(
+    batch: pa.RecordBatch, numbers: np.ndarray, lines: _Lines, count: FileCount
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     text = batch["ts"].to_pylist()
     stamps = np.array([_stamp(cell) for cell in text], dtype="datetime64[m]")
     power = np.column_stack([_numbers(column) for column in batch.columns[1:]])
@@ -137,9 +143,21 @@ def _values(batch: pa.RecordBatch, numbers: np.ndarray, lines: _Lines, count: Fi
     wrong = ~np.isfinite(power).all(axis=1) | (power < 0).any(axis=1)
     count.read += int((~blank).sum())
     for line in numbers[late & ~blank].tolist():
-        lines.bad[line] = ("readings.ts.type", "ts", "not the end of a quarter-hour", "不是一刻钟的终点时刻", "write 2011-01-01 00:15:00")
+        lines.bad[line] = (
+            "readings.ts.type",
+            "ts",
+            "not the end of a quarter-hour",
+            "不是一刻钟的终点时刻",
+            "write 2011-01-01 00:15:00",
+        )
     for line in numbers[wrong & ~late & ~blank].tolist():
-        lines.bad[line] = ("readings.kwh.type", "kwh", "a value is missing, negative or not a number", "有数值缺失、为负或无法识别", "restore the line from the source")
+        lines.bad[line] = (
+            "readings.kwh.type",
+            "kwh",
+            "a value is missing, negative or not a number",
+            "有数值缺失、为负或无法识别",
+            "restore the line from the source",
+        )
     fine = ~(late | wrong | blank)
     return numbers[fine], stamps[fine].astype(np.int64) - _INTERVAL_MIN, power[fine]
 
@@ -192,7 +210,20 @@ def _result(path: Path, lines: _Lines, count: FileCount) -> CheckResult:
     for line, what in sorted(lines.bad.items()):
         by_rule.setdefault(what, []).append(line)
     findings = tuple(
-        Finding(rule, "error", path.name, "readings", (column,), len(where), where[0], privacy.mask(""), en, zh, fix, "请按源文件恢复")
+        Finding(
+            rule,
+            "error",
+            path.name,
+            "readings",
+            (column,),
+            len(where),
+            where[0],
+            privacy.mask(""),
+            en,
+            zh,
+            fix,
+            "请按源文件恢复",
+        )
         for (rule, column, en, zh, fix), where in by_rule.items()
     )
     quarantine = {}
