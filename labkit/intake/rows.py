@@ -10,8 +10,9 @@ import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
-from labkit import engine, terms
+from labkit import engine
 from labkit.intake import values
 from labkit.intake.mapping import FileMapping
 from labkit.intake.match import Match
@@ -52,7 +53,7 @@ class Judge:
     @cached_property
     def rules(self) -> tuple[Rule, ...]:
         """Readable values first, then the table's own rules; bit i belongs to rule i."""
-        there = [self._column(name) for name in self.match.positions]
+        there = [self.column(name) for name in self.match.positions]
         readable = [_type_rule(self.table.name, column) for column in there]
         if self.match.slots:
             return (*readable, *(r for r in value_rules(self.table) if r.columns == ("customer_id",)), *_slot_rules())
@@ -71,7 +72,8 @@ class Judge:
         given = {"customer_id"} if self.mapping and self.mapping.customer_id is not None else set()
         return given | ({"ts"} if self.mapping and self.mapping.start is not None else set())
 
-    def _column(self, name: str) -> Column:
+    def column(self, name: str) -> Column:
+        """A column of the table, or the day of wide readings."""
         return Column("day", Type.DATE) if name == "day" else self.table[name]
 
     def judge(self, source: Source, backend: engine.StoppableBackend) -> Iterator[Judged]:
@@ -122,7 +124,7 @@ class Judge:
         return table.mutate(broken=broken).drop(*flags)
 
     def _value(self, name: str, raw: ir.Column, incoming: ir.Table) -> ir.Column:
-        value = values.parse(raw, self._column(name), self.match.scales.get(name, 1.0))
+        value = values.parse(raw, self.column(name), self.match.scales.get(name, 1.0))
         mapping = self.mapping
         if name == "kwh" and self.match.power:
             if mapping is None or mapping.interval_min is None:
@@ -162,8 +164,23 @@ def _with_lines(batches: Iterable[tuple[pa.RecordBatch, np.ndarray]]) -> Iterato
         if not len(batch):
             continue
         first_line = int(lines[0]) if first_line is None else first_line
+        batch, lines = _without_blank(batch, lines)
         batch = batch.append_column("line", pa.array(lines, pa.int64()))
         yield batch.append_column("first_line", pa.array(np.full(len(lines), first_line), pa.int64()))
+
+
+def _without_blank(batch: pa.RecordBatch, lines: np.ndarray) -> tuple[pa.RecordBatch, np.ndarray]:
+    """A blank line is no row."""
+    blank: np.ndarray | None = None
+    for column in batch.columns:
+        if not pa.types.is_string(column.type):
+            return batch, lines
+        empty = pc.equal(column, "").to_numpy(zero_copy_only=False)
+        blank = empty if blank is None else blank & empty
+        if not blank.any():
+            return batch, lines
+    keep = ~blank if blank is not None else np.ones(len(lines), bool)
+    return batch.filter(pa.array(keep)), lines[keep]
 
 
 def _type_rule(table: str, column: Column) -> Rule:
@@ -231,8 +248,3 @@ def _spoilt_id_rule(table: str, column: Column) -> Rule:
         "export the column as text; leave total rows out",
         "请将该列按文本导出，并去掉合计行",
     )
-
-
-def title_of(column: str, language: terms.Language) -> str:
-    """Title of a column as findings show it."""
-    return terms.label(column, language) if column in terms.glossary() else column

@@ -21,7 +21,7 @@ import pyarrow as pa
 import pyarrow.csv as pc
 
 from labkit import engine, privacy
-from labkit.intake.check import write_quarantine
+from labkit.intake.check import write_record
 from labkit.intake.findings import CheckResult, FileCount, Finding, IntakeError
 from labkit.intake.spool import NOTHING, RECORD, Spool, judge_duplicates, to_day_rows
 from labkit.store import About, StoreWriter, bucket_of, buckets_for
@@ -81,7 +81,7 @@ def intake_uci(path: Path, out: Path) -> CheckResult:
             count.quarantined = len(lines.bad)
             count.good = count.read - count.quarantined - count.duplicates
             result = _result(path, lines, count)
-            write_quarantine(writer, result)
+            write_record(writer, result)
     finally:
         backend.close()
     return result

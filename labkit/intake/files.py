@@ -1,0 +1,112 @@
+"""Which files a folder has, and which table each is."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+from labkit.intake.findings import FileCount, Finding, IntakeError
+from labkit.intake.ledger import Taken, repeated_file, unknown_file
+from labkit.intake.mapping import FileMapping, Mapping
+from labkit.intake.match import is_data_file, known_headers, match_columns, table_of
+from labkit.intake.rows import Judge
+from labkit.intake.sources import Source, open_parquet, open_text, open_workbook
+from labkit.schema import TABLES
+from labkit.store import Manifest, is_store
+
+
+def open_sources(folder: Path, mapping: Mapping) -> tuple[list[Taken], list[Finding]]:
+    """Every file that belongs to a table, its columns found.
+
+    Parameters
+    ----------
+    folder : Path
+        A folder, a store, or one file.
+
+    Returns
+    -------
+    taken, findings
+
+    Raises
+    ------
+    IntakeError
+        If a file cannot be read, or too little is there to begin with.
+    """
+    taken: list[Taken] = []
+    findings: list[Finding] = []
+    seen: dict[str, str] = {}
+    for path, table in _files(folder):
+        digest = _digest(path)
+        if digest in seen:
+            findings.append(repeated_file(path.name, seen[digest], table))
+            continue
+        seen[digest] = path.name
+        mapped = mapping.files.get(path.name)
+        for source, its_table in _sources(path, mapped.table if mapped else table, mapped, findings):
+            if folder.is_dir():  # files of one name may lie in several folders
+                source.name = source.name.replace(path.name, str(path.relative_to(folder)), 1)
+            match, more = match_columns(source.name, its_table, source.header, mapped)
+            if match.power and (mapped is None or mapped.interval_min is None):
+                raise IntakeError(
+                    f"{source.name}: holds power [kW]; name `interval_min` in a mapping to make energy of it"
+                )
+            findings += more
+            count = FileCount(source.name, its_table)
+            taken.append(Taken(source, its_table, Judge(match, mapped), len(taken), count))
+    _require_tables(folder, {item.table for item in taken}, mapping)
+    return taken, findings
+
+
+def _require_tables(folder: Path, tables: set[str], mapping: Mapping) -> None:
+    if "customers" not in tables and not mapping.customers:
+        raise IntakeError(
+            f"{folder.name}: there is no customers table (客户档案); bring customers.csv with at least customer_id, "
+            "or name the customers in mapping.yaml"
+        )
+    if not tables & {"readings", "bills"}:
+        raise IntakeError(
+            f"{folder.name}: there are neither readings (电表读数) nor bills (电费账单); bring one of them"
+        )
+
+
+def _files(folder: Path) -> Iterator[tuple[Path, str | None]]:
+    if folder.is_file():
+        yield folder, table_of(folder.stem)
+    elif is_store(folder):
+        manifest = Manifest.read(folder)
+        manifest.verify(folder)
+        for table, entry in manifest.tables.items():
+            yield from ((folder / file["path"], table) for file in entry.files)
+    else:
+        for path in sorted(folder.iterdir()):
+            if is_data_file(path):
+                yield path, table_of(path.stem)
+            elif path.is_dir() and table_of(path.name) and not path.name.startswith("."):
+                yield from ((inner, table_of(path.name)) for inner in sorted(path.rglob("*")) if is_data_file(inner))
+
+
+def _sources(
+    path: Path, table: str | None, mapped: FileMapping | None, findings: list[Finding]
+) -> Iterator[tuple[Source, str]]:
+    ending = path.suffix.lower()
+    if ending in (".xlsx", ".xlsm", ".xls"):
+        for sheet in open_workbook(path, {name: known_headers(name) for name in TABLES}):
+            title = sheet.name.removeprefix(path.name).strip("[]")
+            its = (table_of(title) if title else None) or table
+            if its:
+                yield sheet, its
+            else:
+                findings.append(unknown_file(sheet.name))
+    elif table is None:
+        findings.append(unknown_file(path.name))
+    elif ending == ".parquet":
+        yield open_parquet(path), table
+    else:
+        header_row, has_header = (mapped.header_row, mapped.header) if mapped else (None, True)
+        yield open_text(path, known_headers(table), header_row, has_header=has_header), table
+
+
+def _digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

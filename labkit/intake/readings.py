@@ -1,0 +1,135 @@
+"""Readings of any order and form into day rows."""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from labkit import engine
+from labkit.intake.ledger import Taken, conflict_rule, reference_rule
+from labkit.intake.rows import Judged
+from labkit.intake.spool import NOTHING, RECORD, Spool, judge_duplicates, to_day_rows
+from labkit.store import StoreWriter, bucket_of, buckets_for
+
+READING_TABLES = ("readings", "reactive")
+
+
+def take_readings(
+    mine: list[Taken], customers: pa.Array, backend: engine.StoppableBackend, writer: StoreWriter | None
+) -> None:
+    """Judge all readings and write their day rows.
+
+    Parameters
+    ----------
+    mine : list of Taken
+        The files with readings; their ledgers are filled.
+    customers : Array of str
+        Sorted ids that readings may belong to.
+    writer : StoreWriter or None
+        None to check only.
+    """
+    if not mine:
+        return
+    buckets = buckets_for(len(customers))
+    spool = Spool(backend.spill, customers, np.array([bucket_of(c, buckets) for c in customers.to_pylist()]))
+    for item in mine:
+        for judged in item.judge.judge(item.source, backend):
+            _spool(spool, item, judged)
+        item.note_invalid()
+    repeated_rows = dict.fromkeys((item.number for item in mine), 0)
+    for bucket, month, records in spool.sorted_parts():
+        kept = _without_duplicates(records, mine, repeated_rows)
+        if writer is not None:
+            _write(writer, month, bucket, kept, customers)
+    for item in mine:
+        item.count.duplicates = repeated_rows[item.number]
+        item.count.quarantined = len(item.bad)
+        item.count.good = item.count.read - item.count.quarantined - item.count.duplicates
+
+
+def _spool(spool: Spool, item: Taken, judged: Judged) -> None:
+    fine = item.note(judged)
+    codes = pc.index_in(judged.rows["customer_id"], spool.customers)
+    unknown = codes.is_null().to_numpy(zero_copy_only=False)
+    item.set_aside(judged.lines[fine & unknown].tolist(), reference_rule(item.table, "customer_id", "customers"))
+    fine &= ~unknown
+    rows = judged.rows.filter(pa.array(fine))
+    records = _wide_records if item.judge.match.slots else _long_records
+    spool.add(records(item, rows, codes.filter(pa.array(fine)).to_numpy(), judged.lines[fine]))
+
+
+def _without_duplicates(records: np.ndarray, mine: list[Taken], repeated_rows: dict[int, int]) -> np.ndarray:
+    """Records that stay; rows of which none stays are counted or set aside."""
+    repeated, conflicting = judge_duplicates(records)
+    if not (repeated | conflicting).any():
+        return records
+    rule = conflict_rule("readings", ("customer_id", "ts"))
+    out = repeated | conflicting
+    for item in mine:
+        here = records["file"] == item.number
+        lines = np.unique(records["line"][here & conflicting])
+        item.set_aside(lines.tolist(), rule)
+        # A wide row goes whole: what is left of it would be a day nobody wrote.
+        out |= here & np.isin(records["line"], lines)
+        suspects = np.unique(records["line"][here & repeated & ~np.isin(records["line"], lines)])
+        still = np.unique(records["line"][here & ~out])
+        repeated_rows[item.number] += len(np.setdiff1d(suspects, still))
+    return records[~out]
+
+
+def _write(writer: StoreWriter, month: str, bucket: int, kept: np.ndarray, customers: pa.Array) -> None:
+    for table, value in (("readings", "wh"), ("reactive", "varh")):
+        rows = to_day_rows(kept, customers, value)
+        if rows is not None:
+            writer.write_day_rows(table, month, bucket, rows)
+            writer.close_files(table)
+
+
+def _long_records(item: Taken, rows: pa.RecordBatch, codes: np.ndarray, lines: np.ndarray) -> np.ndarray:
+    records = np.empty(len(rows), RECORD)
+    records["customer"], records["line"], records["file"] = codes, lines, item.number
+    records["minute"] = rows["ts"].cast(pa.int64()).to_numpy() // 60_000_000
+    records["wh"] = np.rint(rows["kwh"].to_numpy() * 1000)
+    records["varh"] = NOTHING
+    if "kvarh" in rows.schema.names:
+        kvarh = rows["kvarh"].to_numpy(zero_copy_only=False).astype(float)
+        records["varh"] = np.where(np.isfinite(kvarh), np.rint(np.nan_to_num(kvarh) * 1000), NOTHING)
+    mapping = item.judge.mapping
+    records["interval"] = (mapping.interval_min or 0) if mapping else 0
+    return records
+
+
+def _wide_records(item: Taken, rows: pa.RecordBatch, codes: np.ndarray, lines: np.ndarray) -> np.ndarray:
+    """A record a slot of wide readings."""
+    match = item.judge.match
+    slots = len(match.slots)
+    columns = [rows[f"s{i:02d}"] for i in range(slots)]
+    slots = max((i + 1 for i, column in enumerate(columns) if column.null_count < len(column)), default=0)
+    table = np.column_stack(
+        [c.to_numpy(zero_copy_only=False).astype(float) for c in columns[:slots]] or [np.empty((len(rows), 0))]
+    )
+    interval = np.full(len(rows), 1440 // len(columns))
+    if match.stored:
+        # How many slots a stored day has follows from the last that is filled.
+        filled = (np.isfinite(table) * np.arange(1, slots + 1)).max(axis=1, initial=0)
+        at = item.source.header.index("interval_min") if "interval_min" in item.source.header else None
+        interval = (
+            _stored_interval(item, lines) if at is not None else np.select([filled <= 24, filled <= 48], [60, 30], 15)
+        )
+    row, slot = np.nonzero(np.isfinite(table))
+    records = np.empty(len(row), RECORD)
+    records["customer"], records["line"], records["file"] = codes[row], lines[row], item.number
+    day = rows["day"].cast(pa.int32()).to_numpy()
+    records["minute"] = day[row] * 1440 + slot * interval[row]
+    energy = np.rint(table[row, slot] * (1 if match.stored else 1000))
+    records["wh"], records["varh"] = (NOTHING, energy) if item.table == "reactive" else (energy, NOTHING)
+    records["interval"] = interval[row]
+    return records
+
+
+def _stored_interval(item: Taken, lines: np.ndarray) -> np.ndarray:
+    """Interval of the day rows of a store [min]."""
+    column = pq.read_table(item.source.path, columns=["interval_min"], partitioning=None).column(0)
+    return column.to_numpy()[lines - 1].astype(int)

@@ -1,0 +1,99 @@
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from pathlib import Path
+
+import ibis
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from labkit import engine
+
+
+def test_the_engine_reads_its_folders_and_nothing_else(tmp_path: Path) -> None:
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    for folder in (inside, outside):
+        folder.mkdir()
+        pq.write_table(pa.table({"a": [1]}), folder / "x.parquet")
+    backend = engine.connect([inside])
+    assert backend.con.sql(f"SELECT * FROM '{inside}/x.parquet'").fetchall() == [(1,)]
+    for query in (
+        f"SELECT * FROM '{outside}/x.parquet'",
+        f"COPY (SELECT 1) TO '{outside}/y.csv'",
+        "INSTALL httpfs",
+        "SET enable_external_access=true",
+    ):
+        with pytest.raises(Exception, match=r"(?i)permission|disabled|locked|cannot"):
+            backend.con.execute(query)
+    backend.close()
+    assert not backend.spill.exists()
+
+
+@pytest.mark.parametrize("name", ["d[1]", "数据 's", "q?x", "s*r"])
+def test_a_path_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
+    folder, decoy = tmp_path / name, tmp_path / "d1"
+    for where, value in ((decoy, 1), (folder, 2)):
+        where.mkdir()
+        pq.write_table(pa.table({"a": [value]}), where / "x.parquet")
+    backend = engine.connect([folder])
+    table = backend.read_parquet(engine.pattern_of(folder / "x.parquet"))
+    assert backend.execute(table)["a"].tolist() == [2]
+    backend.close()
+
+
+def test_a_python_variable_is_no_table() -> None:
+    backend = engine.connect()
+    stand_in = pa.table({"a": [1]})
+    assert len(stand_in) == 1
+    with pytest.raises(Exception, match=r"(?i)does not exist|not found"):
+        backend.con.execute("SELECT * FROM stand_in")
+    backend.close()
+
+
+def test_results_come_piece_by_piece() -> None:
+    backend = engine.connect()
+    numbers = ibis.memtable(pa.table({"a": range(1000)}))
+    pieces = list(backend.batches(numbers.mutate(b=numbers.a * 2), 100))
+    assert sum(len(piece) for piece in pieces) == 1000
+    backend.close()
+
+
+def test_what_a_killed_run_left_is_swept() -> None:
+    code = "import os, signal; from labkit import engine; b = engine.connect(); print(b.spill, flush=True); os.kill(os.getpid(), 9)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    left = Path(done.stdout.strip())
+    assert done.returncode == -signal.SIGKILL and left.is_dir()
+    assert left.stat().st_mode & 0o077 == 0, "others can read what was spilled"
+    engine.connect().close()
+    assert not left.exists()
+
+
+def test_ctrl_c_stops_a_query_and_the_engine_goes_on() -> None:
+    code = """
+        import time
+        from labkit import engine
+        backend = engine.connect()
+        backend.raw_sql("CREATE VIEW v AS SELECT count(*) AS c FROM range(9000000) a, range(9000000) b WHERE (a.range * b.range) % 7 = 3")
+        table = backend.table("v")
+        print("started", flush=True)
+        try:
+            backend.execute(table)
+        except KeyboardInterrupt:
+            print("stopped", backend.raw_sql("SELECT 42").fetchall(), flush=True)
+    """
+    with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline().strip() == "started"
+        time.sleep(0.7)
+        sent = time.monotonic()
+        os.kill(process.pid, signal.SIGINT)
+        line = process.stdout.readline().strip()
+        took = time.monotonic() - sent
+    assert line == "stopped [(42,)]"
+    assert took < 5, "far beyond the second that is promised; the benchmark measures it"
