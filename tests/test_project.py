@@ -45,7 +45,9 @@ def imports_of(path: Path) -> set[str]:
 
 
 def modules() -> list[Path]:
-    return [p for p in sorted((ROOT / "labkit").rglob("*.py")) if p.relative_to(ROOT / "labkit").parts != ("__init__.py",)]
+    return [
+        p for p in sorted((ROOT / "labkit").rglob("*.py")) if p.relative_to(ROOT / "labkit").parts != ("__init__.py",)
+    ]
 
 
 @pytest.mark.parametrize("path", modules(), ids=lambda p: str(p.relative_to(ROOT)))

@@ -5,9 +5,10 @@ from __future__ import annotations
 import difflib
 import re
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
-from labkit import terms
+from labkit import privacy, terms
 from labkit.intake.findings import Finding, IntakeError
 from labkit.intake.mapping import FileMapping
 from labkit.intake.values import header_scale
@@ -93,18 +94,16 @@ def match_columns(name: str, table: str, header: list[str], mapping: FileMapping
         said = _POWER if power and column == "kwh" else (spec[column] if column != "day" else Column("day", Type.DATE))
         scale = header_scale(said, header[position])
         if scale is None:
+            unit = terms.header_unit(header[position])
+            shown = unit if unit.isascii() and unit.isalpha() else privacy.mask(unit)
             raise IntakeError(
-                f"{name}: column {column}: the unit {terms.header_unit(header[position])!r} in the header is not understood; "
-                f"write it as {said.unit}"
+                f"{name}: column {column}: the unit {shown!r} in the header is not understood; write it as {said.unit}"
             )
         scales[column] = scale
     used = {*places.values(), *slots}
-    extra = [
-        header[i]
-        for i in range(len(header))
-        if i not in used and header[i] and header[i] not in ("interval_min", "month", "bucket")
-    ]
-    findings = [_extra_columns(name, table, extra)] if extra else []
+    ours = ("interval_min", "month", "bucket")
+    extra = [i for i, cell in enumerate(header) if i not in used and cell and cell not in ours]
+    findings = [_extra_columns(name, table, extra, header)] if extra else []
     return Match(spec, places, scales, slots, stored, power), findings
 
 
@@ -121,8 +120,6 @@ def _places(name: str, spec: Table, header: list[str], mapping: FileMapping | No
             continue
         wanted = {terms.normalise_header(given)} if given else terms.names_of(column)
         found = [i for i, cell in enumerate(normal) if cell in wanted]
-        exact = [i for i in found if normal[i] == column]
-        found = exact if len(exact) == 1 else found
         if len(found) > 1:
             raise IntakeError(
                 f"{name}: column {column} stands there {len(found)} times ({', '.join(header[i] for i in found)}); keep one"
@@ -162,20 +159,41 @@ def _require(
     required = ["customer_id", "day"] if wide else [column.name for column in spec.columns if column.required]
     for column in required:
         if column not in given:
-            near = difflib.get_close_matches(column, [terms.normalise_header(cell) for cell in header], 1, 0.6)
-            hint = f"; is it {near[0]!r}?" if near else f"; the header has {', '.join(header[:12])}"
+            normal = [terms.normalise_header(cell) for cell in header]
+            near = difflib.get_close_matches(column, normal, 1, 0.6)
+            hint = (
+                f"; is it {_place(normal.index(near[0]), header)}?"
+                if near
+                else f"; the header has {_places_in_words(header)}"
+            )
             title = terms.glossary()[column]
             raise IntakeError(f"{name}: the column {column} ({title.en}, {title.zh}) of {spec.name} is missing{hint}")
 
 
-def _extra_columns(name: str, table: str, extra: list[str]) -> Finding:
-    listed = ", ".join(extra[:8]) + (" …" if len(extra) > 8 else "")
+def _place(position: int, header: list[str]) -> str:
+    """A column by its place; its name only where that is a known one, lest data without a header be shown."""
+    known = terms.normalise_header(header[position]) in _all_headers()
+    return f"column {position + 1} ({header[position] if known else privacy.mask(header[position])})"
+
+
+def _places_in_words(header: list[str]) -> str:
+    return ", ".join(_place(i, header) for i in range(min(len(header), 12)))
+
+
+@cache
+def _all_headers() -> frozenset[str]:
+    return frozenset().union(*(known_headers(table) for table in TABLES))
+
+
+def _extra_columns(name: str, table: str, extra: list[int], header: list[str]) -> Finding:
+    places = [_place(i, header) for i in extra[:8]]
+    listed = ", ".join(places) + (" …" if len(extra) > 8 else "")
     return Finding(
         f"{table}.columns.extra",
         "warning",
         name,
         table,
-        tuple(extra[:8]),
+        tuple(places),
         len(extra),
         None,
         "",

@@ -156,7 +156,7 @@ class TextSource(Source):
             held.append((number, line))
             while held and len(held) > _LINES_A_RECORD:
                 yield from self._give_up(held)
-            if sum(text.count('"') for _, text in held) % 2 == 0:
+            if held and sum(text.count('"') for _, text in held) % 2 == 0:
                 yield held[0][0], "\n".join(text for _, text in held)
                 held = []
         while held:

@@ -67,7 +67,9 @@ def test_a_missing_file_and_another_format_are_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match=r"customers\.parquet is missing"):
         labkit.open(tmp_path / "store")
     manifest = tmp_path / "older" / "manifest.json"
-    manifest.write_text(manifest.read_text(encoding="utf-8").replace('"labkit_store": 1', '"labkit_store": 99'), encoding="utf-8")
+    manifest.write_text(
+        manifest.read_text(encoding="utf-8").replace('"labkit_store": 1', '"labkit_store": 99'), encoding="utf-8"
+    )
     with pytest.raises(StoreError, match="store format 99"):
         labkit.open(tmp_path / "older")
     manifest.write_text("{", encoding="utf-8")
