@@ -24,8 +24,8 @@ from matplotlib.figure import Figure
 
 INK, SOFT, LINE = "#17202a", "#5b6875", "#dfe4e8"
 ACCENT, MUTED = "#0b6b6b", "#8fa3ad"
-#: After Okabe and Ito (doi:10.1038/nmeth.1618), darkened so that names in these colours can be read.
-SERIES = (ACCENT, "#b84f00", "#0072b2", "#7d6a00", "#a8598a")
+#: Kept apart in hue and in lightness, also for red- and green-blind eyes; dark enough for words.
+SERIES = (ACCENT, "#c8500a", "#2563eb", "#2b0a3d", "#a0408f")
 _CHINESE = "Noto Sans CJK SC"
 
 
@@ -128,7 +128,7 @@ def plot_bars(
             reach = np.array([ends - np.asarray(low), np.asarray(high) - ends]).clip(min=0)
             ax.errorbar(ends, y, xerr=reach, fmt="none", ecolor=INK, elinewidth=1.2, capsize=3)
             ends = np.asarray(high, dtype=float)
-        span = float(np.nanmax(ends)) if len(ends) else 1.0
+        span = float(np.nanmax(ends)) if np.isfinite(ends).any() else 1.0
         for at, end, value in zip(y.tolist(), ends, values, strict=True):
             text = "–" if np.isnan(value) else f"{value:,.{digits}f}"
             ax.text((0 if np.isnan(end) else end) + span * 0.012, at, text, va="center", ha="left")

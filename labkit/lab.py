@@ -99,17 +99,15 @@ class Lab:
 
     @property
     def period(self) -> tuple[str, str]:
-        """First and last day of readings, or else of bills.
+        """First and last day of readings, or else of billed months.
 
         Raises
         ------
         MissingTableError
             If there are neither.
         """
-        for name in ("readings", "bills"):
-            entry = self.manifest.tables.get(name)
-            if entry and entry.first and entry.last:
-                return entry.first, entry.last
+        if self.manifest.period:
+            return self.manifest.period
         raise MissingTableError("the data have neither readings nor bills: bring one of them")
 
     @property

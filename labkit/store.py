@@ -121,6 +121,15 @@ class Manifest:
                 f"{path} cannot be read ({type(error).__name__}): make the store anew from its source"
             ) from error
 
+    @property
+    def period(self) -> tuple[str, str] | None:
+        """First and last day of readings, or else of billed months; None without either."""
+        for name in ("readings", "bills"):
+            entry = self.tables.get(name)
+            if entry and entry.first and entry.last:
+                return _day(entry.first, last=False), _day(entry.last, last=True)
+        return None
+
     def verify(self, folder: Path) -> None:
         """Compare every file with its sha256 (about 1 GB a second).
 
@@ -138,6 +147,14 @@ class Manifest:
                     raise StoreError(
                         f"{path} is not what was written (sha256 differs): make the store anew from its source"
                     )
+
+
+def _day(moment: str, *, last: bool) -> str:
+    """A day as it is; a month as its first or last day."""
+    if len(moment) > 7:
+        return moment[:10]
+    month = np.datetime64(moment, "M")
+    return str((month + 1).astype("datetime64[D]") - 1 if last else month.astype("datetime64[D]"))
 
 
 def bucket_of(customer_id: str, buckets: int) -> int:

@@ -119,7 +119,8 @@ def _places(name: str, spec: Table, header: list[str], mapping: FileMapping | No
             places[column] = given - 1
             continue
         wanted = {terms.normalise_header(given)} if given else terms.names_of(column)
-        found = [i for i, cell in enumerate(normal) if cell in wanted]
+        # A header that is the very name of another column is that column, whatever else it may mean.
+        found = [i for i, cell in enumerate(normal) if cell in wanted and (cell == column or cell not in columns)]
         if len(found) > 1:
             raise IntakeError(
                 f"{name}: column {column} stands there {len(found)} times ({', '.join(header[i] for i in found)}); keep one"

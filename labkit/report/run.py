@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import json
 import os
@@ -196,7 +197,7 @@ def _run_job(job: _Job, data: Path, work: Path) -> Failure | None:
         "PYTHONHASHSEED": "0",
     }
     try:
-        job.client.execute(env=environment, stderr=subprocess.DEVNULL)
+        asyncio.run(job.client.async_execute(env=environment, stderr=subprocess.DEVNULL))
     except CellExecutionError as error:
         # The injected cell is not the reader's: count without it.
         return Failure(job.path.name, job.language, failed.get("index", 1) - 1, f"{error.ename}: {error.evalue}")
@@ -248,8 +249,7 @@ def _write_pages(
 
 
 def _facts(manifest: Manifest, language: terms.Language, other: str) -> PageFacts:
-    entry = manifest.tables.get("readings") or manifest.tables["bills"]
-    first, last = str(entry.first)[:10], str(entry.last)[:10]
+    first, last = manifest.period or ("", "")
     period = f"{first} 至 {last}" if language == "zh" else f"{first} to {last}"
     name = manifest.about.name_zh if language == "zh" else manifest.about.name_en
     return PageFacts(language, name, period, manifest.digest, labkit.__version__, other=other)
@@ -273,7 +273,7 @@ def refresh_notebook(path: Path) -> None:
         notebook, timeout=_TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
     )
     try:
-        client.execute(env=os.environ | {"PYTHONHASHSEED": "0"}, stderr=subprocess.DEVNULL)
+        asyncio.run(client.async_execute(env=os.environ | {"PYTHONHASHSEED": "0"}, stderr=subprocess.DEVNULL))
     except CellExecutionError as error:
         raise ReportError(f"{path.name}: {error.ename}: {error.evalue}") from error
     for cell in notebook.cells:

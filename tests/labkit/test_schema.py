@@ -15,6 +15,14 @@ def test_every_table_and_column_has_titles_in_both_languages(table: schema.Table
 
 
 @pytest.mark.parametrize("table", schema.TABLES.values(), ids=lambda t: t.name)
+def test_no_header_can_mean_two_columns_of_a_table(table: schema.Table) -> None:
+    meaning: dict[str, str] = {}
+    for column in table.column_names:
+        for name in terms.names_of(column) - (set(table.column_names) - {column}):
+            assert meaning.setdefault(name, column) == column, name
+
+
+@pytest.mark.parametrize("table", schema.TABLES.values(), ids=lambda t: t.name)
 def test_rules_have_stable_distinct_ids_and_fit_one_scan(table: schema.Table) -> None:
     ids = [rule.id for rule in schema.value_rules(table)]
     assert len(ids) == len(set(ids)) and len(ids) + len(table.columns) <= 62

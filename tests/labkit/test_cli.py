@@ -1,0 +1,46 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import labkit
+from labkit.cli import main
+
+from .intake.conftest import Folder
+
+
+def test_from_a_folder_to_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = Folder(tmp_path / "exports")
+    assert main(["check", str(folder.path)]) == 0
+    assert (
+        "readings.csv -> readings: 144 read = 144 good + 0 quarantined + 0 exact duplicates" in capsys.readouterr().out
+    )
+    folder.append("readings.csv", "0001,2025-03-09 00:00:00,12.5kWh")
+    assert main(["check", str(folder.path), "--language", "zh"]) == 1
+    assert "readings.csv:146 [kwh] 无法识别为数值 (1******)，共 1 行；把单位写到表头" in capsys.readouterr().out
+    assert main(["check", str(folder.path), "--json"]) == 1
+    assert json.loads(capsys.readouterr().out)["findings"][0]["rule"] == "readings.kwh.required"
+    assert main(["intake", str(folder.path), "--out", str(tmp_path / "store")]) == 0
+    assert "quarantine" in capsys.readouterr().out
+    labkit.open(tmp_path / "store").close()
+
+
+def test_errors_are_one_sentence_on_stderr(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    calls = [
+        (["check", str(tmp_path / "nothing")], "does not exist"),
+        (["report", "--data", str(tmp_path)], "is not a labkit store"),
+        (["sample", str(tmp_path / "s"), "--customers", "3"], "at least 50"),
+        (["notebook", "new", "No Good"], "lower case"),
+    ]
+    for arguments, says in calls:
+        assert main(arguments) == 2
+        captured = capsys.readouterr()
+        assert says in captured.err and "Traceback" not in captured.err and captured.err.count("\n") == 1
+
+
+def test_sample_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["sample", str(tmp_path / "s"), "--customers", "60", "--seed", "1"]) == 0
+    assert main(["check", str(tmp_path / "s")]) == 0
+    assert "no findings" in capsys.readouterr().out

@@ -1,0 +1,165 @@
+"""Profiles against pandas written out by hand, and against figures worked out on paper."""
+
+from __future__ import annotations
+
+import datetime as dt
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pytest
+
+import labkit
+from labkit import calendar, profiles
+from labkit.lab import Lab
+from labkit.store import SLOT_COLUMNS, StoreWriter, day_rows
+
+
+@pytest.fixture(scope="module")
+def lab(small_sample: Path) -> Lab:
+    return labkit.open(small_sample)
+
+
+def long_readings(lab: Lab) -> pd.DataFrame:
+    """Day rows as one row a reading, in pandas."""
+    wide = lab.run(lab.readings)
+    long = wide.melt(["customer_id", "day", "interval_min", "month"], list(SLOT_COLUMNS), "slot", "wh").dropna(
+        subset=["wh"]
+    )
+    long["minute"] = long["slot"].str[1:].astype(int) * long["interval_min"]
+    days = calendar.day_type_table(dt.date(2025, 1, 1), dt.date(2025, 12, 31)).set_index("day")["day_type"]
+    long["day_type"] = long["day"].map(days)
+    return long
+
+
+def test_features_equal_pandas(lab: Lab) -> None:
+    long = long_readings(lab)
+    rules = calendar.read_periods()
+    names = {(i, m): rules.slots(i, m) for i in (15, 60) for m in range(1, 13)}
+    months = long["month"].str[5:].astype(int)
+    slot = long["minute"] // long["interval_min"]
+    long["period"] = [names[i, m][s] for i, m, s in zip(long["interval_min"], months, slot, strict=True)]
+    long["kw"] = long["wh"] * 60 / long["interval_min"] / 1000
+    by = long.groupby("customer_id")
+    hours = by["interval_min"].sum() / 60
+    expected = pd.DataFrame(
+        {"hours_metered": hours, "energy_kwh": by["wh"].sum() / 1000, "maximum_demand_kw": by["kw"].max()}
+    )
+    expected["load_factor"] = expected["energy_kwh"] / hours / expected["maximum_demand_kw"]
+    for share, parts in (("peak", ["peak", "sharp"]), ("flat", ["flat"]), ("valley", ["valley"])):
+        expected[f"{share}_share"] = (
+            long[long["period"].isin(parts)].groupby("customer_id")["wh"].sum() / by["wh"].sum()
+        )
+    mean = (
+        long.groupby(["customer_id", "day_type"])
+        .apply(lambda g: g["wh"].sum() / g["interval_min"].sum(), include_groups=False)
+        .unstack()
+    )
+    expected["weekend_ratio"] = mean["weekend"] / mean["workday"]
+    found = profiles.load_features(lab).set_index("customer_id")
+    pd.testing.assert_frame_equal(found[expected.columns], expected, check_names=False, rtol=1e-12)
+    assert (found["days_metered"] == by["day"].nunique()).all()
+
+
+def test_shares_add_up_and_months_add_up(lab: Lab) -> None:
+    found = profiles.load_features(lab)
+    total = found[["peak_share", "flat_share", "valley_share"]].sum(axis=1)
+    assert np.allclose(total[found["energy_kwh"] > 0], 1)
+    sums = profiles.monthly_sums(lab)
+    months = lab.run(profiles.monthly_energy(sums))
+    daily = lab.run(profiles.daily_energy(lab))
+    assert months.groupby("customer_id")["kwh"].sum().to_dict() == pytest.approx(
+        daily.groupby("customer_id")["kwh"].sum().to_dict()
+    )
+    assert months["kwh"].sum() == pytest.approx(found["energy_kwh"].sum())
+
+
+def test_typical_days_equal_pandas(lab: Lab) -> None:
+    long = long_readings(lab)
+    long["kw"] = long["wh"] * 60 / long["interval_min"] / 1000
+    expected = long.groupby(["customer_id", "day_type", long["minute"] / 60])["kw"].mean()
+    found = profiles.typical_days(lab).set_index(["customer_id", "day_type", "hour"])["mean_kw"]
+    assert len(found) == len(expected)
+    assert np.allclose(found.sort_index().to_numpy(), expected.sort_index().to_numpy(), rtol=1e-12)
+
+
+def tiny(folder: Path, rows: list[tuple[str, str, int, list[float | None]]]) -> Lab:
+    """A lab of a few day rows: customer, day, interval, Wh of each slot."""
+    with StoreWriter(folder) as writer:
+        writer.write("customers", pa.table({"customer_id": sorted({row[0] for row in rows})}))
+        for customer, day, interval, values in rows:
+            array = np.array([[np.nan if v is None else v for v in values]])
+            missing = np.isnan(array)
+            at = pa.array([customer]), pa.array(np.array([day], dtype="datetime64[D]"))
+            writer.write_day_rows(
+                "readings", day[:7], 0, day_rows(*at, interval, np.nan_to_num(array).astype(np.int32), missing)
+            )
+    return labkit.open(folder)
+
+
+def test_figures_worked_out_on_paper(tmp_path: Path) -> None:
+    # A Monday: 1 kWh every hour, but 5 kWh from 10 to 11 (peak), nothing known after 22.
+    day: list[float | None] = [1000.0] * 10 + [5000.0] + [1000.0] * 11 + [None, None]
+    with tiny(tmp_path / "s", [("A", "2025-03-03", 60, day), ("A", "2025-03-08", 60, [2000.0] * 24)]) as lab:
+        row = profiles.load_features(lab).iloc[0]
+    assert row["energy_kwh"] == 26 + 48 and row["hours_metered"] == 46
+    assert row["maximum_demand_kw"] == 5
+    assert row["load_factor"] == pytest.approx(74 / 46 / 5)
+    # Peak 10-12 and 15-21: 8 hours. Monday 12 kWh, Saturday 16.
+    assert row["peak_share"] == pytest.approx((12 + 16) / 74)
+    assert row["weekend_ratio"] == pytest.approx(2 / (26 / 22))
+
+
+def test_intervals_change_without_a_step_in_energy(tmp_path: Path) -> None:
+    rows = [
+        ("A", "2025-03-03", 60, [1000.0] * 24),
+        ("A", "2025-03-04", 15, [250.0] * 96),
+        ("A", "2025-03-05", 30, [500.0] * 48),
+    ]
+    with tiny(tmp_path / "s", rows) as lab:
+        row = profiles.load_features(lab).iloc[0]
+        assert (row["energy_kwh"], row["maximum_demand_kw"], row["load_factor"]) == (72, 1, 1)
+        assert lab.intervals() == [15, 30, 60]
+
+
+def test_nothing_used_gives_missing_not_infinite(tmp_path: Path) -> None:
+    with tiny(
+        tmp_path / "s", [("A", "2025-03-03", 60, [0.0] * 24), ("B", "2025-03-03", 60, [1.0] + [None] * 23)]
+    ) as lab:
+        found = profiles.load_features(lab).set_index("customer_id")
+    assert found.loc["A", "energy_kwh"] == 0
+    assert found.loc["A", ["load_factor", "peak_share", "weekend_ratio"]].isna().all()
+    assert found.loc["B", "hours_metered"] == 1
+    assert np.isfinite(found.fillna(0).to_numpy(dtype=float)).all()
+
+
+def test_buckets_change_nothing(tmp_path: Path, lab: Lab) -> None:
+    from labkit.store import bucket_of
+
+    rows = lab.run(lab.readings)
+    with StoreWriter(tmp_path / "many", buckets=4) as writer:
+        writer.write("customers", lab.backend.to_pyarrow(lab.customers))
+        for bucket in range(4):
+            mine = rows[[bucket_of(c, 4) == bucket for c in rows["customer_id"]]].sort_values(["customer_id", "day"])
+            for month, part in mine.groupby("month"):
+                table = lab.backend.to_pyarrow(lab.readings.limit(0)).drop_columns(["month", "bucket"]).schema
+                writer.write_day_rows(
+                    "readings",
+                    month,
+                    bucket,
+                    pa.Table.from_pandas(part[table.names], schema=table, preserve_index=False),
+                )
+    with labkit.open(tmp_path / "many") as many:
+        assert many.manifest.buckets == 4
+        pd.testing.assert_frame_equal(profiles.load_features(many), profiles.load_features(lab))
+
+
+def test_period_rules_cover_the_day() -> None:
+    rules = calendar.read_periods()
+    july, march = rules.slots(30, 7), rules.slots(30, 3)
+    assert july[30:34] == ["sharp"] * 4 and march[30:34] == ["peak"] * 4
+    assert march.count("valley") == 16 and july[46:] == ["valley"] * 2
+    gap = calendar.PeriodRules("x", dt.date(2025, 1, 1), "r", "s", {"peak": ((8, 20),)}, {})
+    with pytest.raises(ValueError, match="hour 0 belongs to no period"):
+        gap.slots(60, 1)
