@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,6 +25,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
+    # A polite request to end is obeyed like Ctrl-C: half-made things are removed.
+    signal.signal(signal.SIGTERM, _stop)
     try:
         return int(options.run(options))
     except KeyboardInterrupt:
@@ -37,6 +40,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
             raise
         print(f"labkit: {error}", file=sys.stderr)
         return 2
+
+
+def _stop(number: int, frame: object) -> None:
+    raise KeyboardInterrupt
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -158,12 +158,13 @@ def private_spill_folder() -> Path:
     base = Path(tempfile.gettempdir())
     for old in base.glob(f"{_SPILL}*"):
         owner = re.match(rf"{_SPILL}(\d+)-", old.name)
-        if owner and not _is_running(int(owner.group(1))):
+        if owner and not is_running(int(owner.group(1))):
             shutil.rmtree(old, ignore_errors=True)
     return Path(tempfile.mkdtemp(prefix=f"{_SPILL}{os.getpid()}-", dir=base))
 
 
-def _is_running(pid: int) -> bool:
+def is_running(pid: int) -> bool:
+    """Whether a process of this number is there."""
     with contextlib.suppress(ProcessLookupError):
         try:
             os.kill(pid, 0)

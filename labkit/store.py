@@ -25,6 +25,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from labkit.engine import is_running
 from labkit.schema import TABLES, Type
 
 MANIFEST = "manifest.json"
@@ -235,7 +236,7 @@ class StoreWriter:
         check_replaceable(self.target)
         self.target.parent.mkdir(parents=True, exist_ok=True)
         self.folder = self.target.parent / f".{self.target.name}.writing-{os.getpid()}"
-        shutil.rmtree(self.folder, ignore_errors=True)
+        sweep_unfinished(self.target.parent, f".{self.target.name}.writing-")
         self.folder.mkdir()
         self._open: dict[str, _Open] = {}
         self._files: dict[str, list[dict[str, Any]]] = {}
@@ -351,6 +352,14 @@ def check_replaceable(target: Path) -> None:
     parent = next(folder for folder in (target, *target.parents) if folder.exists())
     if not os.access(parent, os.W_OK):
         raise StoreError(f"{parent} cannot be written to: name another folder")
+
+
+def sweep_unfinished(parent: Path, prefix: str) -> None:
+    """Remove what killed runs left: folders named after a process that is no more."""
+    for left in parent.glob(f"{prefix}*"):
+        owner = left.name.removeprefix(prefix)
+        if owner.isdigit() and (int(owner) == os.getpid() or not is_running(int(owner))):
+            shutil.rmtree(left, ignore_errors=True)
 
 
 def write_whole(path: Path, content: bytes) -> None:

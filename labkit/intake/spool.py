@@ -58,7 +58,7 @@ class Spool:
             part = (code // _MONTHS, code % _MONTHS)
             self.parts.add(part)
             with self._path(part).open("ab") as file:
-                records[key == code].tofile(file)
+                file.write(records[key == code].tobytes())
 
     def _path(self, part: tuple[int, int]) -> Path:
         return self.folder / f"spool-{part[0]:05d}-{part[1]:05d}.bin"

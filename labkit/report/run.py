@@ -26,7 +26,7 @@ from labkit import terms
 from labkit.report.display import FIGURES_VARIABLE, FINDINGS_VARIABLE, Finding
 from labkit.report.index import render_index
 from labkit.report.page import PageFacts, answer_of, question, render_page
-from labkit.store import Manifest, StoreError, swap_in
+from labkit.store import Manifest, StoreError, swap_in, sweep_unfinished
 
 NOTEBOOKS = Path(labkit.__file__).parents[1] / "notebooks"
 _AT_ONCE = 2
@@ -151,7 +151,7 @@ def _work_folder(out: Path) -> Path:
     """A folder beside the target, made first: what cannot be written is said before the work."""
     work = out / f".writing-{os.getpid()}"
     try:
-        shutil.rmtree(work, ignore_errors=True)
+        sweep_unfinished(out, ".writing-")
         work.mkdir(parents=True)
     except OSError as error:
         raise ReportError(f"{out} cannot be written to ({error.strerror}): name another folder with --out") from error

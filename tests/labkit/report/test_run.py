@@ -88,19 +88,17 @@ def test_a_stopped_run_publishes_nothing(small_sample: Path, tmp_path: Path, sen
     folder = tmp_path / "notebooks"
     notebook(folder, "01_slow", "import time; time.sleep(60)")
     code = (
-        "import sys; from pathlib import Path; from labkit.report.run import run_report\n"
-        "try: run_report(sys.argv[1], sys.argv[2], notebooks=Path(sys.argv[3]), progress=False)\n"
-        "except KeyboardInterrupt: print('stopped')"
+        "import sys; from pathlib import Path; from labkit import cli; from labkit.report import run\n"
+        "run.run_report.__kwdefaults__['notebooks'] = Path(sys.argv[3])\n"
+        "sys.exit(cli.main(['report', '--data', sys.argv[1], '--out', sys.argv[2], '--no-progress']))"
     )
-    with subprocess.Popen(
-        [sys.executable, "-c", code, small_sample, tmp_path / "out", folder], stdout=subprocess.PIPE, text=True
-    ) as process:
+    arguments = [sys.executable, "-c", code, small_sample, tmp_path / "out", folder]
+    with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
         deadline = time.monotonic() + 30
         while not list((tmp_path / "out").glob(".writing-*")) and time.monotonic() < deadline:
             time.sleep(0.1)
         time.sleep(3)
         os.kill(process.pid, sent)
-        out, _ = process.communicate(timeout=30)
-    assert not list((tmp_path / "out").glob("run-*"))
-    if sent is signal.SIGINT:
-        assert out.strip() == "stopped" and not list((tmp_path / "out").iterdir())
+        _, said = process.communicate(timeout=30)
+    assert process.returncode == 130 and "stopped; nothing was published" in said
+    assert not list((tmp_path / "out").iterdir())
