@@ -1,0 +1,147 @@
+"""Speed and memory as promised: `make bench` measures, and renews README.md beside this file.
+
+Every measurement is a process of its own: seconds by the wall, seconds of CPU,
+peak memory. Ratios are to a plain scan of the same data in the same run, so that
+a busy machine changes both.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+import subprocess
+import sys
+import tempfile
+import textwrap
+from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
+
+HERE = Path(__file__).parent
+SAMPLE = HERE.parents[1] / "data" / "sample"
+_WRAPPED = """
+import json, resource, sys, time
+started, cpu = time.monotonic(), time.process_time()
+{work}
+used = resource.getrusage(resource.RUSAGE_SELF)
+children = resource.getrusage(resource.RUSAGE_CHILDREN)
+json.dump([time.monotonic() - started, time.process_time() - cpu + children.ru_utime + children.ru_stime,
+           max(used.ru_maxrss, children.ru_maxrss) / 1024], sys.stderr)
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One thing to measure, with the bound that was promised."""
+
+    name: str
+    work: str
+    bound_s: float | None = None
+    bound_mb: float | None = None
+
+
+def cases(folder: Path) -> list[Case]:
+    """All measurements; earlier ones make the data of later ones."""
+    long, hours = folder / "long", 8760
+    long.mkdir()
+    opened = f"import labkit; lab = labkit.open({str(SAMPLE)!r})"
+    return [
+        Case("sample of 2,000 customers", f"from labkit.sample import make_sample; make_sample({str(folder / 'sample')!r})", 60, 2000),
+        Case("sample of 20,000 customers (memory does not grow)", f"from labkit.sample import make_sample; make_sample({str(folder / 'big')!r}, 20_000)", None, 2000),
+        Case(
+            "(make a CSV of 17.5 M readings)",
+            f"""
+import duckdb
+con = duckdb.connect()
+con.execute("COPY (SELECT 'C' || lpad((i // {hours})::VARCHAR, 7, '0') customer_id, strftime(TIMESTAMP '2025-01-01' + (i % {hours}) * INTERVAL 1 HOUR, '%Y-%m-%d %H:%M:%S') ts, round(0.2 + (i * 7919 % 3000) / 1000, 3) kwh FROM range({2000 * hours}) t(i)) TO '{long / "readings.csv"}' (HEADER)")
+con.execute("COPY (SELECT 'C' || lpad(i::VARCHAR, 7, '0') customer_id FROM range(2000) t(i)) TO '{long / "customers.csv"}' (HEADER)")
+""",
+        ),
+        Case("labkit check, store of 15.6 M hourly and 1.8 M quarter-hourly readings", f"from labkit.intake import check; check({str(SAMPLE)!r})", 15, 1500),
+        Case("labkit check, CSV of 17.5 M readings", f"from labkit.intake import check; check({str(long)!r})", 15, 1500),
+        Case("labkit intake, the same CSV to a store", f"from labkit.intake import intake; intake({str(long)!r}, {str(folder / 'store')!r})"),
+        Case("plain scan of the day rows (sum of every slot)", f"{opened}; c = ', '.join(f'sum(p{{i:02d}})' for i in range(96)); lab.backend.raw_sql('SELECT ' + c + ' FROM readings').fetchall()"),
+        Case("load features", f"{opened}; from labkit import profiles; profiles.load_features(lab)"),
+        Case(
+            "load features in pandas, written out",
+            f"""
+{opened}
+import pandas as pd
+wide = lab.run(lab.readings)
+slots = [f"p{{i:02d}}" for i in range(96)]
+long = wide.melt(["customer_id", "interval_min"], slots, value_name="wh").dropna(subset=["wh"])
+by = long.groupby("customer_id")
+energy, highest, minutes = by["wh"].sum(), by["wh"].max(), by["interval_min"].sum()
+""",
+        ),
+        Case("portrait", f"{opened}; from labkit import portrait; portrait.portrait(lab)", 15, None),
+        Case("notebook 01 in both languages, with pages", f"from labkit.report.run import run_report; run_report({str(SAMPLE)!r}, {str(folder / 'reports')!r}, only=['01'], progress=False)", 60, None),
+        Case("Ctrl-C: from the signal to the stopped query", _CTRL_C, 1, None),
+    ]  # fmt: skip
+
+
+_CTRL_C = """
+import os, signal, threading
+from labkit import engine
+backend = engine.connect()
+backend.raw_sql("CREATE VIEW v AS SELECT count(*) c FROM range(9000000) a, range(9000000) b WHERE (a.range * b.range) % 7 = 3")
+table, sent = backend.table("v"), []
+threading.Timer(1.0, lambda: (sent.append(time.monotonic()), os.kill(os.getpid(), signal.SIGINT))).start()
+try: backend.execute(table)
+except KeyboardInterrupt: started = sent[0]
+"""
+
+
+def measure(case: Case) -> tuple[float, float, float]:
+    """Seconds, CPU seconds, peak MB of one case in a process of its own."""
+    code = _WRAPPED.format(work=textwrap.dedent(case.work))
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{case.name} failed:\n{done.stderr}")
+    seconds, cpu, memory = json.loads(done.stderr[done.stderr.rindex("[") : done.stderr.rindex("]") + 1])
+    return seconds, cpu, memory
+
+
+def main() -> None:
+    """Measure everything and write the table."""
+    rows, scan = [], 1.0
+    with tempfile.TemporaryDirectory() as folder:
+        for case in cases(Path(folder)):
+            seconds, cpu, memory = measure(case)
+            print(f"{case.name}: {seconds:.1f} s, {cpu:.1f} s CPU, {memory:,.0f} MB", flush=True)
+            if case.name.startswith("plain scan"):
+                scan = cpu
+            if case.name.startswith("("):
+                continue
+            ratio = (
+                f"{cpu / scan:.1f}" if "features" in case.name or "scan" in case.name or case.name == "portrait" else ""
+            )
+            bound = ", ".join(
+                f"{value:,.0f} {unit}"
+                for value, unit in ((case.bound_s, "s"), (case.bound_mb, "MB"))
+                if value is not None
+            )
+            kept = (case.bound_s or 1e9) >= seconds and (case.bound_mb or 1e9) >= memory
+            verdict = "" if not bound else ("yes" if kept else "**no**")
+            rows.append(f"| {case.name} | {seconds:.2f} | {cpu:.2f} | {memory:,.0f} | {ratio} | {bound} | {verdict} |")
+    machine = f"{platform.machine()}, {os.cpu_count()} cores, {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
+    versions = ", ".join(
+        f"{name} {version(name)}" for name in ("duckdb", "ibis-framework", "pyarrow", "pandas", "numpy")
+    )
+    head = [
+        "# Benchmarks",
+        "",
+        "Written by `make bench`; do not edit. Each line is a process of its own and includes starting Python and",
+        "importing what it needs. Ratios are CPU seconds over those of the plain scan of the same run.",
+        "",
+        f"Measured on {machine}, Python {platform.python_version()}, {versions}.",
+        "",
+        "| what | s | CPU s | peak MB | ratio to scan | bound | kept |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    (HERE / "README.md").write_text("\n".join([*head, *rows, ""]), encoding="utf-8")
+
+
+if __name__ == "__main__":
+    main()
