@@ -11,6 +11,7 @@ import re
 import unicodedata
 
 import ibis
+import ibis.expr.datatypes as dt
 import ibis.expr.types as ir
 
 from labkit import terms
@@ -20,6 +21,14 @@ _DATE = r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|年(\d{1,2})月(\d
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?"
 _TRUE = ("1", "true", "yes", "y", "是", "t")
 _FALSE = ("0", "false", "no", "n", "否", "f")
+
+
+@ibis.udf.scalar.builtin(name="try_strptime")  # type: ignore[untyped-decorator]
+def _try_strptime(text: str, form: str) -> dt.timestamp:
+    """The engine's own: missing where the text has not exactly this form."""
+
+
+_OLDEST = ibis.literal("1950-01-01").cast("timestamp(6)")
 
 
 def parse(raw: ir.Column, column: Column, scale: float = 1.0) -> ir.Column:
@@ -36,7 +45,9 @@ def parse(raw: ir.Column, column: Column, scale: float = 1.0) -> ir.Column:
     if not raw.type().is_string():
         value = raw.cast(target) if column.type is not Type.TEXT else raw.cast("string")
     else:
-        value = _PARSERS[column.type](raw.strip(), column)
+        # Numbers and times are read with spaces around them; a text is what stands between.
+        plain = column.type in (Type.NUMBER, Type.INTEGER, Type.TIMESTAMP)
+        value = _PARSERS[column.type](raw if plain else raw.strip(), column)
     return value * scale if scale != 1.0 else value
 
 
@@ -44,7 +55,8 @@ def unreadable(raw: ir.Column, value: ir.Column) -> ir.BooleanValue:
     """True where something was written that cannot be read."""
     if not raw.type().is_string():
         return raw.notnull() & value.isnull()
-    return value.isnull() & raw.notnull() & (raw.strip() != "")
+    # A case, not a conjunction: the text is looked at again only where there is no value.
+    return ibis.cases((value.notnull(), False), else_=raw.notnull() & (raw.strip() != ""))
 
 
 def _text(raw: ir.StringValue, column: Column) -> ir.StringValue:
@@ -57,7 +69,8 @@ def _text(raw: ir.StringValue, column: Column) -> ir.StringValue:
 
 def _number(raw: ir.StringValue, _: Column) -> ir.FloatingValue:
     # The engine reads 1_000 as a thousand; nobody writes that in an export.
-    return ibis.cases((raw.contains("_"), ibis.null("float64")), else_=raw.try_cast("float64"))
+    value = raw.try_cast("float64")
+    return ibis.cases((value.isnull() | raw.contains("_"), ibis.null("float64")), else_=value)
 
 
 def _integer(raw: ir.StringValue, column: Column) -> ir.IntegerValue:
@@ -89,19 +102,15 @@ def _date(raw: ir.StringValue, _: Column) -> ir.DateValue:
 
 
 def _timestamp(raw: ir.StringValue, _: Column) -> ir.TimestampValue:
-    canonical = (
-        (raw.length() == 19)
-        & (raw[4] == "-")
-        & raw[10].isin((" ", "T"))
-        & (raw[13] == ":")
-        & (raw[16] == ":")
-        & (raw[11:13] != "24")
-    )
-    return ibis.cases(
-        (canonical, raw.try_cast("timestamp(6)")),
-        (raw.re_search(f"^{_DATE}(?:[ T]{_CLOCK})?$"), _iso(raw).try_cast("timestamp(6)")),
+    # The usual form first, by a strict format: a plain cast would read 24:00, time zones and PM wrongly.
+    # It reads the words epoch and infinity as 1900, which no meter has lived to see.
+    usual = _try_strptime(raw, "%Y-%m-%d %H:%M:%S").cast("timestamp(6)")
+    text = raw.strip()
+    other = ibis.cases(
+        (text.re_search(f"^{_DATE}(?:[ T]{_CLOCK})?$"), _iso(text).try_cast("timestamp(6)")),
         else_=ibis.null("timestamp(6)"),
     )
+    return ibis.cases((usual > _OLDEST, usual), else_=other)
 
 
 def _month(raw: ir.StringValue, _: Column) -> ir.StringValue:

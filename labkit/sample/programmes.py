@@ -98,7 +98,7 @@ def trial_factors(peak_share: float = 0.38) -> tuple[float, float]:
     Examples
     --------
     >>> [round(factor, 4) for factor in trial_factors()]
-    [0.9545, 1.0231]
+    [0.9573, 1.026]
     """
     ratio = ((PEAK_PRICE / OFF_PEAK_PRICE) / 1.0) ** SUBSTITUTION_ELASTICITY
     mean_price = peak_share * PEAK_PRICE + (1 - peak_share) * OFF_PEAK_PRICE
