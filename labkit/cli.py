@@ -33,6 +33,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("stopped; nothing was published", file=sys.stderr)
         return 130
     except (StoreError, IntakeError, ValueError, LookupError, OSError) as error:
+        if getattr(options, "json", False):
+            print(json.dumps({"error": str(error)}, ensure_ascii=False))
         print(f"labkit: {error}", file=sys.stderr)
         return 2
     except Exception as error:

@@ -192,7 +192,7 @@ def describe_by(frame: pd.DataFrame, by: str) -> pd.DataFrame:
     """
     energy = "energy_kwh" if "energy_kwh" in frame else "billed_kwh"
     rows = []
-    for name, part in frame.groupby(by, dropna=False):
+    for name, part in frame.groupby(frame[by].fillna("unknown")):
         kwh = part[energy].fillna(0.0)
         row = {
             by: name,

@@ -190,8 +190,8 @@ def suppress_groups(
     Returns
     -------
     DataFrame
-        Without ``largest_share``: small groups are hidden whole, energy also by
-        the 15/15 rule, and a second one where a single one could be worked out.
+        Without ``largest_share``: small groups are hidden whole, energy (and what is
+        weighted by it) also by the 15/15 rule, and a second one where a single one could be worked out.
         What is hidden stands last, by name, so that its place tells nothing.
     """
     if minimum <= 1:
@@ -208,7 +208,7 @@ def suppress_groups(
     if (~open_).sum() == 1 and open_.any():  # one hidden amount follows from the total
         amounts = groups["energy_kwh"].to_numpy(dtype=float)
         open_[int(np.where(open_, amounts, np.inf).argmin())] = False
-    for column in ("energy_kwh", "share"):
+    for column in [name for name in ("energy_kwh", "share", "peak_share") if name in shown]:
         shown[column] = shown[column].where(open_)
     hidden = shown["share"].isna()
     ordered = pd.concat([shown[~hidden], shown[hidden].sort_values(shown.columns[0])], ignore_index=True)

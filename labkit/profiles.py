@@ -192,43 +192,52 @@ def typical_days(lab: Lab, groups: ir.Table | None = None) -> pd.DataFrame:
     Parameters
     ----------
     groups : Table, optional
-        ``customer_id`` and ``group``: mean over the customers of a group, each
-        with its own mean day (a large customer counts for more). Without it, a
-        row a customer.
+        ``customer_id`` and ``group``: then the mean over the customers of a
+        group of each one's load relative to its own mean of that day type, hour
+        by hour, so that no large customer's curve shows through.
 
     Returns
     -------
     DataFrame
-        ``group`` or ``customer_id``, ``day_type``, ``hour`` (start of the slot
-        [h]), ``mean_kw``, ``customers_count``; slots of 15, 30 or 60 minutes as
-        metered. For groups, slots finer than an hour are averaged to the hour.
+        Without groups ``customer_id``, ``day_type``, ``hour`` (start of the slot
+        [h]), ``mean_kw``; slots as metered, the finest where they changed. With
+        groups ``group``, ``day_type``, ``hour``, ``relative_load``,
+        ``customers_count``.
     """
-    parts = []
+    key, parts = ["customer_id", "day_type", "hour"], []
     for minutes in lab.intervals():
         for bucket in range(lab.manifest.buckets):
             rows = lab.readings.filter(lab.readings.bucket == bucket)
-            parts.append(lab.run(_mean_slots(cells(rows, lab.days(), minutes), minutes, hourly=groups is not None)))
-    slots = pd.concat(parts, ignore_index=True)
-    long = slots.melt(["customer_id", "day_type"], var_name="hour", value_name="mean_kw").dropna(subset=["mean_kw"])
-    long["hour"] = long["hour"].astype(float)
-    order = ["customer_id", "day_type", "hour"]
+            wide = lab.run(_slot_sums(cells(rows, lab.days(), minutes), minutes, hourly=groups is not None))
+            slots = [column[1:] for column in wide.columns if column.startswith("e")]
+            long = wide.melt(key[:2], [f"e{slot}" for slot in slots], "hour", "wh")
+            long["minutes"] = wide.melt([], [f"t{slot}" for slot in slots])["value"]
+            long["hour"] = long["hour"].str[1:].astype(float)
+            parts.append(long)
+    # Energy and time are added before dividing: a day counts for what it has.
+    total = pd.concat(parts).groupby(key, as_index=False)[["wh", "minutes"]].sum()
+    total = total[total["minutes"] > 0]
+    total["mean_kw"] = total["wh"] * 60 / 1000 / total["minutes"]
     if groups is None:
-        return long.groupby(order, as_index=False)["mean_kw"].mean()
+        return total[[*key, "mean_kw"]].reset_index(drop=True)
     member = lab.run(groups.select("customer_id", "group"))
-    table = long.groupby(order, as_index=False)["mean_kw"].mean().merge(member, on="customer_id")
-    return table.groupby(["group", "day_type", "hour"], as_index=False).agg(
-        mean_kw=("mean_kw", "mean"), customers_count=("customer_id", "nunique")
+    table = total.merge(member, on="customer_id").dropna(subset=["group"])
+    mean = table.groupby(key[:2])["mean_kw"].transform("mean")
+    table["relative_load"] = table["mean_kw"] / mean.where(mean > 0)
+    return (
+        table.dropna(subset=["relative_load"])
+        .groupby(["group", "day_type", "hour"], as_index=False)
+        .agg(relative_load=("relative_load", "mean"), customers_count=("customer_id", "nunique"))
     )
 
 
-def _mean_slots(cell: ir.Table, interval_min: int, *, hourly: bool) -> ir.Table:
-    """Mean load [kW] of each slot (or hour) by customer and day type."""
+def _slot_sums(cell: ir.Table, interval_min: int, *, hourly: bool) -> ir.Table:
+    """Energy ``e…`` [Wh] and time with a reading ``t…`` [min] of each slot or hour, by customer and day type."""
     numbers = [name[1:] for name in SLOT_COLUMNS[: 1440 // interval_min]]
     width = 60 // interval_min if hourly else 1
-    means = {}
+    sums = {}
     for start in range(0, len(numbers), width):
-        chosen = numbers[start : start + width]
-        wh = reduce(add, (cell[f"s{n}"].sum().fill_null(0).cast("int64") for n in chosen))
-        count = reduce(add, (cell[f"n{n}"].sum().cast("int64") for n in chosen))
-        means[f"{start * interval_min / 60:g}"] = wh * (60.0 / interval_min / 1000.0) / count.nullif(0)
-    return cell.group_by(["customer_id", "day_type"]).aggregate(**means)
+        chosen, at = numbers[start : start + width], f"{start * interval_min / 60:g}"
+        sums[f"e{at}"] = reduce(add, (cell[f"s{n}"].sum().fill_null(0).cast("int64") for n in chosen))
+        sums[f"t{at}"] = reduce(add, (cell[f"n{n}"].sum().cast("int64") for n in chosen)) * interval_min
+    return cell.group_by(["customer_id", "day_type"]).aggregate(**sums)

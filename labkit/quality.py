@@ -54,28 +54,34 @@ def _check_day_rows(lab: Lab, name: str) -> list[tuple[object, ...]]:
     return [(name, 1, int(counted["n"]), *text, bad)]
 
 
-def reconcile_bills(lab: Lab, complete: float = 0.999) -> pd.DataFrame:
+def reconcile_bills(lab: Lab, complete: float = 0.999, tolerance: float = 0.01) -> pd.DataFrame:
     """Energy of the bill against the sum of readings, customer-months that are complete.
 
     Parameters
     ----------
     complete : float
         Share of a month's hours that must have a reading.
+    tolerance : float
+        Relative difference up to which they agree; a bill in whole kWh may
+        always be 1 kWh off.
 
     Returns
     -------
     DataFrame
-        ``customer_id``, ``period``, ``bill_kwh``, ``readings_kwh``, ``ratio``.
+        ``customer_id``, ``period``, ``bill_kwh``, ``readings_kwh``, ``ratio``
+        (missing where the bill is 0), ``agrees``.
     """
     energy = profiles.monthly_energy(profiles.monthly_sums(lab))
     bills = lab.bills.select("customer_id", "period", bill_kwh="kwh")
     joined = lab.run(bills.inner_join(energy, [("customer_id", "customer_id"), ("period", "month")]))
     if joined.empty:
-        return pd.DataFrame(columns=["customer_id", "period", "bill_kwh", "readings_kwh", "ratio"])
+        return pd.DataFrame(columns=["customer_id", "period", "bill_kwh", "readings_kwh", "ratio", "agrees"])
     hours = pd.PeriodIndex(joined["period"], freq="M").days_in_month * 24.0
     joined = joined[joined["hours_metered"] >= complete * hours].rename(columns={"kwh": "readings_kwh"})
     joined["ratio"] = joined["readings_kwh"] / joined["bill_kwh"].where(joined["bill_kwh"] > 0)
-    return joined[["customer_id", "period", "bill_kwh", "readings_kwh", "ratio"]].sort_values(
+    room = np.maximum(tolerance * joined["bill_kwh"], 1.0)
+    joined["agrees"] = (joined["readings_kwh"] - joined["bill_kwh"]).abs() <= room
+    return joined[["customer_id", "period", "bill_kwh", "readings_kwh", "ratio", "agrees"]].sort_values(
         ["customer_id", "period"], ignore_index=True
     )
 
@@ -102,14 +108,7 @@ class Trust:
     rules_count: int
 
 
-def judge_trust(
-    people: pd.DataFrame,
-    rules: pd.DataFrame,
-    reconciled: pd.DataFrame | None,
-    *,
-    tolerance: float = 0.01,
-    seed: int = 1,
-) -> Trust:
+def judge_trust(people: pd.DataFrame, rules: pd.DataFrame, reconciled: pd.DataFrame | None, *, seed: int = 1) -> Trust:
     """Completeness, agreement with bills and broken rules in one.
 
     Parameters
@@ -120,8 +119,6 @@ def judge_trust(
         Of `check_rules`.
     reconciled : DataFrame or None
         Of `reconcile_bills`.
-    tolerance : float
-        Relative difference up to which bill and readings agree.
     seed : int
         Of the bootstrap over customers.
 
@@ -132,15 +129,14 @@ def judge_trust(
     """
     return Trust(
         mean_over_customers(people["coverage_share"], seed=seed) if "coverage_share" in people else None,
-        _agreement(reconciled, tolerance) if reconciled is not None and len(reconciled) else None,
+        _agreement(reconciled) if reconciled is not None and len(reconciled) else None,
         int(rules["broken_count"].sum()),
         int(rules.drop_duplicates("table")["rules_count"].sum()),
     )
 
 
-def _agreement(reconciled: pd.DataFrame, tolerance: float) -> Estimate:
-    agrees = (reconciled["ratio"] - 1).abs() <= tolerance
-    by_customer = agrees.groupby(reconciled["customer_id"]).all()
+def _agreement(reconciled: pd.DataFrame) -> Estimate:
+    by_customer = reconciled.groupby("customer_id")["agrees"].all()
     return estimate_share(int(by_customer.sum()), len(by_customer))
 
 

@@ -90,6 +90,7 @@ def _take(path: Path, mapping_path: str | Path | None, out: Path | None) -> Chec
             _take_tables(tuple(TABLES), taken, good, mapping, backend)
             result = _result(taken, findings)
             if writer is not None:
+                _require_rows(result)
                 _write(writer, good, result)
         return result
     finally:
@@ -136,6 +137,20 @@ def _result(taken: list[Taken], findings: list[Finding]) -> CheckResult:
     counts = sorted((item.count for item in taken), key=lambda count: (_ORDER[count.table], count.file))
     whole = {table: pd.concat(parts) for table, parts in quarantine.items()}
     return CheckResult(tuple(counts), tuple(findings), whole)
+
+
+def _require_rows(result: CheckResult) -> None:
+    """A store of nothing would only hide what went wrong."""
+    good = {
+        table: sum(c.good for c in result.counts if c.table == table)
+        for table in ("customers", *READING_TABLES, "bills")
+    }
+    tables = {count.table for count in result.counts}
+    empty = "customers" in tables and not good["customers"]
+    if empty or not any(good[table] for table in (*READING_TABLES, "bills")):
+        first = next((f.text() for f in result.findings if f.severity == "error"), "the files hold no rows")
+        what = "customers" if empty else "readings or bills"
+        raise IntakeError(f"no row of {what} is good, so no store is made; the first finding: {first}")
 
 
 def _write(writer: StoreWriter, good: dict[str, Path], result: CheckResult) -> None:

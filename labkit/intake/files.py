@@ -54,6 +54,9 @@ def open_sources(folder: Path, mapping: Mapping) -> tuple[list[Taken], list[Find
             findings += more
             count = FileCount(source.name, its_table)
             taken.append(Taken(source, its_table, Judge(match, mapped), len(taken), count))
+    unread = sorted(set(mapping.files) - {item.source.path.name for item in taken})
+    if unread:
+        raise IntakeError(f"the mapping names the file {unread[0]}, which is not in {folder.name}; correct its name")
     _require_tables(folder, {item.table for item in taken}, mapping)
     return taken, findings
 

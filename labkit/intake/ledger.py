@@ -135,6 +135,19 @@ def reference_rule(table: str, column: str, parent: str) -> Rule:
     )
 
 
+def daily_rule() -> Rule:
+    """Totals of days among interval readings."""
+    return Rule(
+        "readings.ts.daily",
+        ("ts",),
+        lambda t: t.ts.isnull(),
+        "one value a day at midnight: totals of days, not readings of intervals",
+        "每日仅零点一个数值，应为日电量而非时段读数",
+        "bring readings of 15, 30 or 60 minutes; totals belong into bills",
+        "请提供 15、30 或 60 分钟读数；日、月合计请归入账单",
+    )
+
+
 def conflict_rule(table: str, key: tuple[str, ...]) -> Rule:
     """A key that stands there again with other values."""
     return Rule(

@@ -13,7 +13,8 @@
         start: 2018-01-01           # a series without times
         interval_min: 60
         customer_id: COM-001        # the same for every row
-      - {file: lp.csv, table: readings, columns: {ts: 时间, kwh: 电量}, time: end}
+      - {file: lp.csv, table: readings, columns: {ts: 时间, kwh: 电量}, time: end, interval_min: 15}
+      - {file: p96.csv, table: readings, slots: kw}     # P1..P96 are power
 """
 
 from __future__ import annotations
@@ -29,7 +30,18 @@ from labkit.intake.findings import IntakeError
 from labkit.schema import TABLES
 from labkit.store import About
 
-_FILE_KEYS = {"file", "table", "header", "header_row", "columns", "start", "interval_min", "customer_id", "time"}
+_FILE_KEYS = {
+    "file",
+    "table",
+    "header",
+    "header_row",
+    "columns",
+    "start",
+    "interval_min",
+    "customer_id",
+    "time",
+    "slots",
+}
 _ABOUT_KEYS = {"name_en", "name_zh", "timezone", "calendar", "currency", "disclosure"}
 
 
@@ -46,6 +58,8 @@ class FileMapping:
     interval_min: int | None = None
     customer_id: str | None = None
     time: str = "start"
+    #: Slots of wide readings (P1, P2, …): energy [kWh] or mean power [kW].
+    slots: str = "kwh"
 
 
 @dataclass(frozen=True)
@@ -74,14 +88,20 @@ def read_mapping(path: Path) -> Mapping:
     if not isinstance(raw, dict):
         raise IntakeError(f"{path.name}: expected entries `files`, `customers`, `about`")
     _refuse_unknown(path.name, raw, {"files", "customers", "about"})
-    about = raw.get("about") or {}
+    about = _entries(f"{path.name}: about", [raw.get("about") or {}])[0]
     _refuse_unknown(f"{path.name}: about", about, _ABOUT_KEYS)
     if about.get("disclosure", "protected") not in ("protected", "open"):
         raise IntakeError(f"{path.name}: about: disclosure is {about['disclosure']!r}, expected protected or open")
-    files = [_file(path.name, entry) for entry in raw.get("files") or []]
-    customers = tuple({key: str(value) for key, value in row.items()} for row in raw.get("customers") or [])
+    files = [_file(path.name, entry) for entry in _entries(f"{path.name}: files", raw.get("files") or [])]
+    twice = [entry.file for i, entry in enumerate(files) if entry.file in {other.file for other in files[:i]}]
+    if twice:
+        raise IntakeError(f"{path.name}: files: {twice[0]} has two entries; keep one")
+    rows = _entries(f"{path.name}: customers", raw.get("customers") or [])
+    customers = tuple({key: str(value) for key, value in row.items()} for row in rows)
     for row in customers:
         _refuse_unknown(f"{path.name}: customers", row, set(TABLES["customers"].column_names))
+        if "customer_id" not in row:
+            raise IntakeError(f"{path.name}: customers: an entry lacks `customer_id`")
     return Mapping({entry.file: entry for entry in files}, customers, About(**about))
 
 
@@ -91,12 +111,18 @@ def _file(name: str, entry: dict[str, Any]) -> FileMapping:
     for key in ("file", "table"):
         if key not in entry:
             raise IntakeError(f"{where}: the entry lacks `{key}`")
-    if entry["table"] not in TABLES:
+    if entry["table"] not in list(TABLES):
         raise IntakeError(f"{where}: unknown table {entry['table']!r}; use one of {', '.join(TABLES)}")
     if entry.get("time", "start") not in ("start", "end"):
         raise IntakeError(f"{where}: time is {entry['time']!r}, expected start or end")
     if entry.get("interval_min") not in (None, 15, 30, 60):
         raise IntakeError(f"{where}: interval_min is {entry['interval_min']!r}, expected 15, 30 or 60")
+    if entry.get("slots", "kwh") not in ("kwh", "kw"):
+        raise IntakeError(f"{where}: slots is {entry['slots']!r}, expected kwh or kw")
+    if not isinstance(entry.get("header_row", 1), int) or entry.get("header_row", 1) < 1:
+        raise IntakeError(f"{where}: header_row is {entry['header_row']!r}, expected a line number from 1")
+    if not isinstance(entry.get("columns") or {}, dict):
+        raise IntakeError(f"{where}: columns: expected entries such as `kwh: 电量`")
     if entry.get("time") == "end" and entry.get("interval_min") is None:
         raise IntakeError(f"{where}: `time: end` needs `interval_min`, to find the start of the interval")
     known = {*TABLES[entry["table"]].column_names, "kw"}
@@ -111,7 +137,9 @@ def _file(name: str, entry: dict[str, Any]) -> FileMapping:
     if isinstance(start, dt.date) and not isinstance(start, dt.datetime):
         start = dt.datetime.combine(start, dt.time())
     values = {
-        key: entry[key] for key in ("file", "table", "header", "header_row", "interval_min", "time") if key in entry
+        key: entry[key]
+        for key in ("file", "table", "header", "header_row", "interval_min", "time", "slots")
+        if key in entry
     }
     customer = entry.get("customer_id")
     return FileMapping(
@@ -120,6 +148,13 @@ def _file(name: str, entry: dict[str, Any]) -> FileMapping:
         start=start,
         customer_id=None if customer is None else str(customer),
     )
+
+
+def _entries(where: str, found: Any) -> list[dict[str, Any]]:
+    """A list of entries of the form ``name: value``."""
+    if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
+        raise IntakeError(f"{where}: expected a list of entries such as `- {{name: value}}`")
+    return found
 
 
 def _refuse_unknown(where: str, found: dict[str, Any], known: set[str]) -> None:

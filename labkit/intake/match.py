@@ -207,4 +207,9 @@ def _extra_columns(name: str, table: str, extra: list[int], header: list[str]) -
 
 def is_data_file(path: Path) -> bool:
     """Whether a file has an ending the intake reads."""
-    return path.is_file() and path.suffix.lower() in (".csv", ".txt", ".tsv", ".xlsx", ".xlsm", ".xls", ".parquet")
+    # Excel and macOS leave companions of open files.
+    return (
+        not path.name.startswith(("~$", "."))
+        and path.is_file()
+        and path.suffix.lower() in (".csv", ".txt", ".tsv", ".xlsx", ".xlsm", ".xls", ".parquet")
+    )

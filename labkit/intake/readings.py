@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from labkit import engine
-from labkit.intake.ledger import Taken, conflict_rule, reference_rule
+from labkit.intake.ledger import Taken, conflict_rule, daily_rule, reference_rule
 from labkit.intake.rows import Judged
-from labkit.intake.spool import NOTHING, RECORD, Spool, judge_duplicates, to_day_rows
+from labkit.intake.spool import NOTHING, RECORD, Spool, daily_totals, judge_duplicates, to_day_rows
 from labkit.store import StoreWriter, bucket_of, buckets_for
 
 READING_TABLES = ("readings", "reactive")
@@ -62,6 +62,7 @@ def _spool(spool: Spool, item: Taken, judged: Judged) -> None:
 
 def _without_duplicates(records: np.ndarray, mine: list[Taken], repeated_rows: dict[int, int]) -> np.ndarray:
     """Records that stay; rows of which none stays are counted or set aside."""
+    records = _without_daily_totals(records, mine)
     repeated, conflicting = judge_duplicates(records)
     if not (repeated | conflicting).any():
         return records
@@ -77,6 +78,17 @@ def _without_duplicates(records: np.ndarray, mine: list[Taken], repeated_rows: d
         still = np.unique(records["line"][here & ~out])
         repeated_rows[item.number] += len(np.setdiff1d(suspects, still))
     return records[~out]
+
+
+def _without_daily_totals(records: np.ndarray, mine: list[Taken]) -> np.ndarray:
+    """Customers with one value a day, at midnight, bring totals of days, not readings of intervals."""
+    alone = daily_totals(records)
+    if alone.any():
+        rule = daily_rule()
+        for item in mine:
+            here = alone & (records["file"] == item.number)
+            item.set_aside(np.unique(records["line"][here]).tolist(), rule)
+    return records[~alone]
 
 
 def _write(writer: StoreWriter, month: str, bucket: int, kept: np.ndarray, customers: pa.Array) -> None:

@@ -17,7 +17,7 @@ from labkit.intake import values
 from labkit.intake.mapping import FileMapping
 from labkit.intake.match import Match
 from labkit.intake.sources import Source, column_name
-from labkit.schema import Column, Rule, Table, Type, value_rules
+from labkit.schema import NEWEST, OLDEST, Column, Rule, Table, Type, value_rules
 
 _INCOMING = "incoming_rows"
 _COMPILED: dict[str, tuple[str, pa.Schema]] = {}
@@ -105,7 +105,8 @@ class Judge:
         typed |= self._constants(incoming)
         slots = [incoming[column_name(at)] for at in self.match.slots]
         stored = self.match.stored
-        slot_values = slots if stored else [values.parse(cell, Column("kwh", Type.NUMBER)) for cell in slots]
+        scale = 24 / len(slots) if slots and self.mapping and self.mapping.slots == "kw" else 1.0
+        slot_values = slots if stored else [values.parse(cell, Column("kwh", Type.NUMBER), scale) for cell in slots]
         unreadable = {name: values.unreadable(raw[name], typed[name]) for name in raw}
         flags = {f"u_{name}": flag for name, flag in unreadable.items()}
         if stored:
@@ -114,14 +115,22 @@ class Judge:
         elif slots:
             pairs = zip(slots, slot_values, strict=True)
             flags["u_slots"] = ibis.or_(*(values.unreadable(cell, value) for cell, value in pairs))
-            flags["bad_slots"] = ibis.or_(*((value < 0) | value.isnan() | value.isinf() for value in slot_values))
+            high = self.table["kwh"].high
+            flags["bad_slots"] = ibis.or_(*((value < 0) | (value > high) | value.isnan() for value in slot_values))
         wide = {f"s{i:02d}": value for i, value in enumerate(slot_values)}
         table = incoming.select(line=incoming.line, **typed, **wide, **flags)
-        bits = [rule.bad(table).fill_null(False).ifelse(1 << i, 0).cast("int64") for i, rule in enumerate(self.rules)]
+        bits = [self._bad(rule, table).ifelse(1 << i, 0).cast("int64") for i, rule in enumerate(self.rules)]
         broken = bits[0]
         for bit in bits[1:]:
             broken = broken + bit
         return table.mutate(broken=broken).drop(*flags)
+
+    @staticmethod
+    def _bad(rule: Rule, table: ir.Table) -> ir.BooleanValue:
+        bad = rule.bad(table).fill_null(False)
+        flag = f"u_{rule.columns[0]}"
+        # What cannot be read is not empty: one finding is enough.
+        return bad & ~table[flag] if rule.id.endswith(".required") and flag in table.columns else bad
 
     def _value(self, name: str, raw: ir.Column, incoming: ir.Table) -> ir.Column:
         value = values.parse(raw, self.column(name), self.match.scales.get(name, 1.0))
@@ -221,6 +230,15 @@ def _slot_rules() -> tuple[Rule, ...]:
             "a slot is negative or not finite",
             "有时段为负值或非有限数值",
             *known,
+        ),
+        Rule(
+            "readings.day.range",
+            ("day",),
+            lambda t: (t.day < OLDEST) | (t.day > NEWEST),
+            f"before {OLDEST} or after {NEWEST}",
+            f"早于 {OLDEST} 或晚于 {NEWEST}",
+            "check the date; 9999-12-31 and 1899-12-31 stand for no date",
+            "核对日期；9999-12-31 与 1899-12-31 常表示无日期",
         ),
         Rule(
             "readings.day.required",

@@ -372,7 +372,7 @@ def _plain(column: pa.Array) -> pa.Array:
     if pa.types.is_large_string(column.type) or pa.types.is_string_view(column.type):
         return column.cast(pa.string())
     if pa.types.is_timestamp(column.type):
-        return column.cast(pa.timestamp("us", column.type.tz)).cast(pa.timestamp("us"))
+        return column.cast(pa.timestamp("us"))
     return column
 
 
@@ -388,4 +388,12 @@ def open_parquet(path: Path) -> ParquetSource:
         schema = pq.read_schema(path)
     except (pa.ArrowInvalid, OSError) as error:
         raise IntakeError(f"{path.name}: the Parquet file is damaged or cut short; export it again") from error
+    for column in schema:
+        if pa.types.is_timestamp(column.type) and column.type.tz:
+            raise IntakeError(
+                f"{path.name}: column {column.name} carries the time zone {column.type.tz}; "
+                "write local wall time without a zone (in pandas: .dt.tz_localize(None))"
+            )
+        if pa.types.is_nested(column.type):
+            raise IntakeError(f"{path.name}: column {column.name} holds lists or structures; write one value a cell")
     return ParquetSource(path, path.name, list(schema.names))

@@ -154,9 +154,41 @@ def to_day_rows(records: np.ndarray, customers: pa.Array, value: str) -> pa.Tabl
     )
 
 
+def daily_totals(records: np.ndarray) -> np.ndarray:
+    """Records of customers whose every day of the month has its one value at midnight.
+
+    Parameters
+    ----------
+    records : ndarray
+        Sorted by customer and time.
+
+    Returns
+    -------
+    ndarray of bool
+        Customers with fewer than three days are given the benefit of the doubt.
+    """
+    timed = records["interval"] == 0
+    if not timed.any():
+        return timed
+    starts = np.flatnonzero(np.append(True, records["customer"][1:] != records["customer"][:-1]))
+    midnight = np.logical_and.reduceat((records["minute"] % 1440 == 0) & timed, starts)
+    days = np.diff(np.append(starts, len(records)))
+    return np.repeat(midnight & (days >= 3), days)
+
+
 def _interval(records: np.ndarray, starts: np.ndarray) -> np.ndarray:
-    """Interval of each customer-day [min]: given, or the coarsest its times allow."""
+    """Interval of each customer-day [min]: given, or the coarsest its times allow.
+
+    A day with less than half its readings follows the finest day of its customer
+    in the month: a lone value at midnight is a quarter-hour where the others are.
+    """
     past_hour = records["minute"] % 60
     finest = np.where(past_hour % 30 == 15, 15, np.where(past_hour == 30, 30, 60))
-    finest = np.where(records["interval"] > 0, records["interval"], finest)
-    return np.minimum.reduceat(finest, starts)
+    given = records["interval"][starts]
+    of_day = np.where(given > 0, given, np.minimum.reduceat(finest, starts))
+    count = np.diff(np.append(starts, len(records)))
+    customer = records["customer"][starts]
+    first = np.flatnonzero(np.append(True, customer[1:] != customer[:-1]))
+    of_month = np.repeat(np.minimum.reduceat(of_day, first), np.diff(np.append(first, len(customer))))
+    thin = (given == 0) & (count < 720 // of_day)
+    return np.where(thin, of_month, of_day)

@@ -8,14 +8,16 @@ import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from labkit import engine
 from labkit.intake import values
+from labkit.intake.findings import IntakeError
 from labkit.intake.ledger import Taken, conflict_rule, reference_rule
 from labkit.intake.mapping import Mapping
 from labkit.intake.rows import Judged
-from labkit.schema import TABLES
+from labkit.schema import TABLES, value_rules
 from labkit.store import arrow_schema
 
 _PLACE = ("_file", "_line")
@@ -109,7 +111,20 @@ def customers_of_mapping(mapping: Mapping, backend: engine.StoppableBackend) -> 
     text = ibis.memtable(
         pa.table({name: pa.array([row.get(name) for row in mapping.customers], pa.string()) for name in names})
     )
-    typed = backend.to_pyarrow(text.select(**{n: values.parse(text[n], TABLES["customers"][n]) for n in names}))
+    values_of = {n: values.parse(text[n], TABLES["customers"][n]) for n in names}
+    typed = backend.to_pyarrow(text.select(**values_of))
+    readable = backend.to_pyarrow(text.select(**{n: values.unreadable(text[n], v) for n, v in values_of.items()}))
+    for name in names:
+        if pc.any(readable[name]).as_py():
+            raise IntakeError(
+                f"mapping: customers: a value of {name} cannot be read as a {TABLES['customers'][name].type}"
+            )
+    if len(typed) != len(pc.unique(typed["customer_id"])):
+        raise IntakeError("mapping: customers: a customer_id stands there twice; keep one")
+    table = ibis.memtable(_complete(typed, arrow_schema("customers")))
+    for rule in value_rules(TABLES["customers"]):
+        if backend.execute(rule.bad(table).fill_null(False).any()):
+            raise IntakeError(f"mapping: customers: {'/'.join(rule.columns)}: {rule.en}; {rule.fix_en}")
     path = backend.spill / "good-customers.parquet"
     pq.write_table(_complete(typed, arrow_schema("customers")), path)
     return path

@@ -17,7 +17,7 @@ import ibis.expr.types as ir
 from labkit import terms
 from labkit.schema.model import STORAGE, Column, Type
 
-_DATE = r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|年(\d{1,2})月(\d{1,2})日)"
+_DATE = r"(\d{4})(?:-(\d{1,2})-(\d{1,2})|/(\d{1,2})/(\d{1,2})|\.(\d{1,2})\.(\d{1,2})|年(\d{1,2})月(\d{1,2})日)"
 _CLOCK = r"(?:[01]?\d|2[0-3]):[0-5]\d(?::[0-5]\d(?:\.\d{1,9})?)?"
 _TRUE = ("1", "true", "yes", "y", "是", "t")
 _FALSE = ("0", "false", "no", "n", "否", "f")
@@ -43,7 +43,9 @@ def parse(raw: ir.Column, column: Column, scale: float = 1.0) -> ir.Column:
     """
     target = STORAGE[column.type][0]
     if not raw.type().is_string():
-        value = raw.cast(target) if column.type is not Type.TEXT else raw.cast("string")
+        timed = column.type in (Type.DATE, Type.TIMESTAMP)
+        # A number is no moment, whatever a cast would make of it.
+        value = raw.cast(target) if raw.type().is_temporal() or not timed else ibis.null(target)
     else:
         # Numbers and times are read with spaces around them; a text is what stands between.
         plain = column.type in (Type.NUMBER, Type.INTEGER, Type.TIMESTAMP)
@@ -85,7 +87,7 @@ def _boolean(raw: ir.StringValue, _: Column) -> ir.BooleanValue:
 
 
 def _iso(raw: ir.StringValue) -> ir.StringValue:
-    return raw.re_replace("^" + _DATE, r"\1-\2\4\6-\3\5\7")
+    return raw.re_replace("^" + _DATE, r"\1-\2\4\6\8-\3\5\7\9")
 
 
 def _date(raw: ir.StringValue, _: Column) -> ir.DateValue:
@@ -154,7 +156,7 @@ _HINTS: tuple[tuple[str, str, str], ...] = (
     (r"^[-+]?\d{1,3}(,\d{3})+(\.\d+)?$", "remove the thousands separators", "去掉千位分隔符"),
     (
         r"^[-+]?\d+,\d+$",
-        "a decimal comma: write a point, or name `decimal: ','` in the mapping",
+        "a decimal comma: write a point",
         "小数用了逗号，请改为小数点",
     ),
     (

@@ -139,6 +139,8 @@ def run_report(
     try:
         jobs = [_Job(path, language) for path in paths for language in languages]
         failures = _run_jobs(jobs, data, work, progress)
+        if len(failures) == len(jobs):
+            raise ReportError("no notebook ran to its end, nothing is published: " + "; ".join(map(str, failures)))
         pages = _write_pages(jobs, work, manifest, languages, failures)
         target = out / f"run-{manifest.digest[:8]}"
         swap_in(work, target)

@@ -6,11 +6,13 @@ the data card and the checks all follow it.
 
 from labkit.schema.card import data_card, data_package
 from labkit.schema.model import STORAGE, Column, Rule, Table, Type
-from labkit.schema.rules import value_rules
+from labkit.schema.rules import NEWEST, OLDEST, value_rules
 from labkit.schema.tables import CUSTOMER_CLASSES, SETTLEMENTS, SURVEY_DIMENSIONS, TABLES
 
 __all__ = [
     "CUSTOMER_CLASSES",
+    "NEWEST",
+    "OLDEST",
     "SETTLEMENTS",
     "STORAGE",
     "SURVEY_DIMENSIONS",

@@ -8,9 +8,13 @@ and are checked by the intake.
 
 from __future__ import annotations
 
+import ibis
 import ibis.expr.types as ir
 
 from labkit.schema.model import Column, Rule, Table, Type
+
+#: No utility has meter readings or bills on a computer outside these days.
+OLDEST, NEWEST = "1970-01-02", "2100-01-01"
 
 
 def value_rules(table: Table) -> tuple[Rule, ...]:
@@ -48,6 +52,8 @@ def _column_rules(table: str, column: Column) -> list[Rule]:
         )
     if column.low is not None or column.high is not None:
         rules.append(_range_rule(table, column))
+    if column.required and column.type in (Type.DATE, Type.TIMESTAMP):
+        rules.append(_era_rule(table, column))
     if column.type is Type.MONTH:
         rules.append(
             Rule(
@@ -75,6 +81,22 @@ def required_rule(table: str, column: Column) -> Rule:
         "为空，此项必填",
         "fill it in at the source",
         "在源系统补填",
+    )
+
+
+def _era_rule(table: str, column: Column) -> Rule:
+    """Dates that only stand for "no date" would stretch the period of the data over centuries."""
+    low, high = (
+        ibis.date(day).cast("timestamp(6)" if column.type is Type.TIMESTAMP else "date") for day in (OLDEST, NEWEST)
+    )
+    return Rule(
+        f"{table}.{column.name}.range",
+        (column.name,),
+        lambda t: (t[column.name] < low) | (t[column.name] > high),
+        f"before {OLDEST} or after {NEWEST}",
+        f"早于 {OLDEST} 或晚于 {NEWEST}",
+        "check the date; 9999-12-31 and 1899-12-31 stand for no date",
+        "核对日期；9999-12-31 与 1899-12-31 常表示无日期",
     )
 
 

@@ -92,7 +92,7 @@ def test_quality_of_the_sample(lab: Lab) -> None:
 def test_a_month_that_differs_makes_its_customer_differ(lab: Lab) -> None:
     people, rules = portrait.portrait(lab), quality.check_rules(lab)
     reconciled = quality.reconcile_bills(lab)
-    reconciled.loc[0, "ratio"] = 1.5
+    reconciled.loc[0, "agrees"] = False
     trust = quality.judge_trust(people, rules, reconciled)
     customers = reconciled["customer_id"].nunique()
     assert trust.agreement is not None and trust.agreement.value == pytest.approx(1 - 1 / customers)

@@ -197,7 +197,7 @@ def test_quarantine_keeps_line_rule_and_original_for_the_owner(folder: Folder, t
         {
             "file": "readings.csv",
             "line": 146,
-            "rules": "readings.kwh.type readings.kwh.required",
+            "rules": "readings.kwh.type",
             "original": "0001,2025-03-09 00:00:00,abc",
         }
     ]
