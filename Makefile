@@ -20,7 +20,7 @@ $(READY): requirements.lock pyproject.toml .ci/setup.sh
 	@sh .ci/setup.sh $(PYTHON)
 
 # The sample follows from the code that makes it.
-$(SAMPLE): $(READY) $(shell find labkit/sample labkit/schema data/tariffs -type f -not -name '*.pyc') labkit/store.py labkit/calendar.py labkit/terms.csv
+$(SAMPLE): $(READY) $(shell find labkit/sample labkit/schema data/tariffs -type f -not -name '*.pyc') $(shell find labkit/store -name "*.py") labkit/calendar.py labkit/terms.csv
 	@$(BIN)/labkit sample data/sample --progress
 
 report: $(SAMPLE)

@@ -200,25 +200,3 @@ def _name_line_ends(ax: Axes, ends: list[list[Any]]) -> None:
     for value, name, colour in ends:
         at = max(value, at + room)
         ax.annotate(name, (24, value), xytext=(24.3, at), color=colour, va="center", annotation_clip=False)
-
-
-def plot_counts_by_period(
-    periods: Sequence[str], values: Sequence[float], *, unit: str, ax: Axes | None = None
-) -> Axes:
-    """Columns over months, with few labels.
-
-    Returns
-    -------
-    Axes
-    """
-    with style():
-        ax = ax or new_axes(height_in=2.8)
-        x = np.arange(len(periods))
-        ax.bar(x, values, color=ACCENT, width=0.7)
-        step = max(1, len(periods) // 8)
-        ax.set_xticks(x[::step], [str(period) for period in periods][::step])
-        ax.yaxis.set_major_formatter(mpl.ticker.FuncFormatter(lambda value, _: f"{value:,g}"))
-        ax.set_title(unit, fontsize=10, color=SOFT)
-        ax.grid(axis="y")
-        ax.set_axisbelow(True)
-    return ax

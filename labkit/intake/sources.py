@@ -10,6 +10,7 @@ from __future__ import annotations
 import csv
 import io
 import zipfile
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -35,7 +36,7 @@ _LIMIT_RATIO = 200
 
 
 @dataclass
-class Source:
+class Source(ABC):
     """A file, or a sheet of one, as rows of columns.
 
     Attributes
@@ -53,13 +54,13 @@ class Source:
     header: list[str] = field(default_factory=list)
     invalid: list[tuple[int, str, str]] = field(default_factory=list)
 
+    @abstractmethod
     def batches(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
         """Rows in order: columns named after the header's position, and line numbers."""
-        raise NotImplementedError(f"{type(self).__name__} gives no rows")
 
+    @abstractmethod
     def originals(self, lines: set[int]) -> dict[int, str]:
         """Original text of some lines."""
-        raise NotImplementedError(f"{type(self).__name__} gives no lines")
 
 
 def column_name(position: int) -> str:

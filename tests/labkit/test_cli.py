@@ -21,7 +21,7 @@ def test_from_a_folder_to_a_store(tmp_path: Path, capsys: pytest.CaptureFixture[
     assert main(["check", str(folder.path), "--language", "zh"]) == 1
     assert "readings.csv:146 [kwh] 无法识别为数值 (1******)，共 1 行；把单位写到表头" in capsys.readouterr().out
     assert main(["check", str(folder.path), "--json"]) == 1
-    assert json.loads(capsys.readouterr().out)["findings"][0]["rule"] == "readings.kwh.required"
+    assert json.loads(capsys.readouterr().out)["findings"][0]["rule"] == "readings.kwh.type"
     assert main(["intake", str(folder.path), "--out", str(tmp_path / "store")]) == 0
     assert "quarantine" in capsys.readouterr().out
     labkit.open(tmp_path / "store").close()

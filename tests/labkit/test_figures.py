@@ -29,6 +29,7 @@ def test_chinese_is_drawn_without_a_warning() -> None:
         ax = bars(low=[2.5, 0.5], high=[3.5, 1.5])
         with figures.style():
             ax.get_figure().canvas.draw()
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["工业 A", "居民 B"]
 
 
 def test_nothing_is_left_behind() -> None:
@@ -42,7 +43,6 @@ def test_axes_in_axes_out() -> None:
     assert figures.plot_bars(["a"], [1.0], unit="x", ax=ax) is ax
     load = pd.Series(np.ones(24))
     assert figures.plot_day_profiles({"a": load}, unit="kW", hour_label="h", ax=ax) is ax
-    assert figures.plot_counts_by_period(["2025-01"], [1], unit="n", ax=ax) is ax
 
 
 def test_same_figure_same_bytes() -> None:

@@ -1,0 +1,187 @@
+"""Writing a store: beside its target first, then put in its place whole."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from labkit.engine import is_running
+from labkit.store.layout import arrow_schema, time_column
+from labkit.store.manifest import FORMAT, MANIFEST, About, StoreError, file_sha256
+
+
+@dataclass
+class _Open:
+    writer: pq.ParquetWriter
+    path: str
+    rows: int = 0
+
+
+@dataclass
+class StoreWriter:
+    """Writes a store beside its target and puts it there whole.
+
+    Use as a context manager; leaving it without an error publishes the store,
+    leaving it with one removes every trace and leaves an earlier store intact.
+    """
+
+    target: Path
+    about: About = field(default_factory=About)
+    buckets: int = 1
+
+    def __enter__(self) -> Self:
+        self.target = Path(self.target).absolute()
+        check_replaceable(self.target)
+        self.target.parent.mkdir(parents=True, exist_ok=True)
+        self.folder = self.target.parent / f".{self.target.name}.writing-{os.getpid()}"
+        sweep_unfinished(self.target.parent, f".{self.target.name}.writing-")
+        self.folder.mkdir()
+        self._open: dict[str, _Open] = {}
+        self._files: dict[str, list[dict[str, Any]]] = {}
+        self._span: dict[str, tuple[str, str]] = {}
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if kind is None:
+            try:
+                self._publish()
+                return
+            except BaseException:
+                shutil.rmtree(self.folder, ignore_errors=True)
+                raise
+        for opened in self._open.values():
+            opened.writer.close()
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def write(self, table: str, data: pa.Table) -> None:
+        """Append rows to a table; columns that are missing are empty."""
+        schema = arrow_schema(table)
+        columns = [
+            data[name].cast(schema.field(name).type)
+            if name in data.column_names
+            else pa.nulls(len(data), schema.field(name).type)
+            for name in schema.names
+        ]
+        self._append(table, f"{table}.parquet", pa.Table.from_arrays(columns, schema=schema))
+        self._see(table, data)
+
+    def write_day_rows(self, table: str, month: str, bucket: int, data: pa.Table) -> None:
+        """Append day rows of one month and bucket, sorted by customer and day."""
+        self._append(table, f"{table}/month={month}/bucket={bucket:04d}/part.parquet", data)
+        self._see(table, data)
+
+    def close_files(self, table: str) -> None:
+        """Close the open files of a table, so that few are open at a time."""
+        for path in [
+            path for path, opened in self._open.items() if path.split("/")[0].removesuffix(".parquet") == table
+        ]:
+            self._close(table, self._open.pop(path))
+
+    def _append(self, table: str, path: str, data: pa.Table) -> None:
+        if path not in self._open:
+            full = self.folder / path
+            full.parent.mkdir(parents=True, exist_ok=True)
+            writer = pq.ParquetWriter(full, data.schema, compression="zstd", write_page_checksum=True)
+            self._open[path] = _Open(writer, path)
+            self._files.setdefault(table, [])
+        self._open[path].writer.write_table(data)
+        self._open[path].rows += len(data)
+
+    def _see(self, table: str, data: pa.Table) -> None:
+        name = time_column(table)
+        if name is None or name not in data.column_names or not len(data):
+            return
+        span = pc.min_max(data[name])
+        low, high = str(span["min"].as_py()), str(span["max"].as_py())
+        if low == "None":
+            return
+        old = self._span.get(table, (low, high))
+        self._span[table] = (min(low, old[0]), max(high, old[1]))
+
+    def _close(self, table: str, opened: _Open) -> None:
+        opened.writer.close()
+        path = self.folder / opened.path
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        size = path.stat().st_size
+        self._files[table].append(
+            {"path": opened.path, "rows": opened.rows, "bytes": size, "sha256": file_sha256(path)}
+        )
+
+    def _publish(self) -> None:
+        for table in list(self._files):
+            self.close_files(table)
+        tables = {}
+        for name in sorted(self._files):
+            files = sorted(self._files[name], key=lambda file: file["path"])
+            first, last = self._span.get(name, (None, None))
+            tables[name] = {"rows": sum(file["rows"] for file in files), "first": first, "last": last, "files": files}
+        about = self.about.__dict__ | {"sources": list(self.about.sources)}
+        content = json.dumps([about, tables, self.buckets], sort_keys=True, ensure_ascii=False)
+        manifest = {
+            "labkit_store": FORMAT,
+            "about": about,
+            "buckets": self.buckets,
+            "digest": hashlib.sha256(content.encode()).hexdigest(),
+            "tables": tables,
+        }
+        write_whole(self.folder / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode() + b"\n")
+        swap_in(self.folder, self.target)
+
+
+def check_replaceable(target: Path) -> None:
+    """Refuse to write over anything that is not a store of ours.
+
+    Raises
+    ------
+    StoreError
+    """
+    if target.exists() and not (target / MANIFEST).is_file() and (not target.is_dir() or any(target.iterdir())):
+        raise StoreError(f"{target} is there already and is not a labkit store: name another folder, or move it away")
+    parent = next(folder for folder in (target, *target.parents) if folder.exists())
+    if not os.access(parent, os.W_OK):
+        raise StoreError(f"{parent} cannot be written to: name another folder")
+
+
+def sweep_unfinished(parent: Path, prefix: str) -> None:
+    """Remove what killed runs left: folders named after a process that is no more."""
+    for left in parent.glob(f"{prefix}*"):
+        owner = left.name.removeprefix(prefix)
+        if owner.isdigit() and (int(owner) == os.getpid() or not is_running(int(owner))):
+            shutil.rmtree(left, ignore_errors=True)
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that it is there whole or not at all."""
+    part = path.with_name(f".{path.name}.writing-{os.getpid()}")
+    with part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(part, path)
+
+
+def swap_in(folder: Path, target: Path) -> None:
+    """Put a finished folder in its place; what stood there goes only then."""
+    old = target.parent / f".{target.name}.replaced-{os.getpid()}"
+    if target.exists():
+        os.rename(target, old)
+    try:
+        os.rename(folder, target)
+    except OSError:
+        if old.exists():
+            os.rename(old, target)
+        raise
+    shutil.rmtree(old, ignore_errors=True)
