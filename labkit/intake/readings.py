@@ -115,29 +115,31 @@ def _long_records(item: Taken, rows: pa.RecordBatch, codes: np.ndarray, lines: n
 
 def _wide_records(item: Taken, rows: pa.RecordBatch, codes: np.ndarray, lines: np.ndarray) -> np.ndarray:
     """A record a slot of wide readings."""
-    match = item.judge.match
-    slots = len(match.slots)
-    columns = [rows[f"s{i:02d}"] for i in range(slots)]
-    slots = max((i + 1 for i, column in enumerate(columns) if column.null_count < len(column)), default=0)
-    table = np.column_stack(
-        [c.to_numpy(zero_copy_only=False).astype(float) for c in columns[:slots]] or [np.empty((len(rows), 0))]
-    )
-    interval = np.full(len(rows), 1440 // len(columns))
-    if match.stored:
-        # How many slots a stored day has follows from the last that is filled.
-        filled = (np.isfinite(table) * np.arange(1, slots + 1)).max(axis=1, initial=0)
-        at = item.source.header.index("interval_min") if "interval_min" in item.source.header else None
-        interval = (
-            _stored_interval(item, lines) if at is not None else np.select([filled <= 24, filled <= 48], [60, 30], 15)
-        )
+    slots = len(item.judge.match.slots)
+    if not item.judge.match.stored or "interval_min" not in item.source.header:
+        return _slot_records(item, rows, codes, lines, 1440 // slots)
+    interval = _stored_interval(item, lines)
+    parts = [
+        _slot_records(item, rows.filter(pa.array(mine)), codes[mine], lines[mine], int(minutes))
+        for minutes in np.unique(interval)
+        for mine in [interval == minutes]
+    ]
+    return np.concatenate(parts) if parts else np.empty(0, RECORD)
+
+
+def _slot_records(
+    item: Taken, rows: pa.RecordBatch, codes: np.ndarray, lines: np.ndarray, interval_min: int
+) -> np.ndarray:
+    columns = [rows[f"s{i:02d}"] for i in range(1440 // interval_min)]
+    table = np.column_stack([column.to_numpy(zero_copy_only=False).astype(float) for column in columns])
     row, slot = np.nonzero(np.isfinite(table))
     records = np.empty(len(row), RECORD)
     records["customer"], records["line"], records["file"] = codes[row], lines[row], item.number
     day = rows["day"].cast(pa.int32()).to_numpy()
-    records["minute"] = day[row] * 1440 + slot * interval[row]
-    energy = np.rint(table[row, slot] * (1 if match.stored else 1000))
+    records["minute"] = day[row] * 1440 + slot * interval_min
+    energy = np.rint(table[row, slot] * (1 if item.judge.match.stored else 1000))
     records["wh"], records["varh"] = (NOTHING, energy) if item.table == "reactive" else (energy, NOTHING)
-    records["interval"] = interval[row]
+    records["interval"] = interval_min
     return records
 
 
