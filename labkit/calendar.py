@@ -11,6 +11,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import holidays
 import numpy as np
@@ -18,7 +19,7 @@ import pandas as pd
 import yaml
 
 DAY_TYPES = ("workday", "weekend", "holiday")
-PERIODS = ("sharp", "peak", "flat", "valley")
+PERIODS = ("sharp", "peak", "flat", "valley", "deep_valley")
 DATA = Path(__file__).parents[1] / "data"
 
 
@@ -90,26 +91,50 @@ def day_type_table(first: dt.date, last: dt.date, country: str = "CN") -> pd.Dat
     )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class PeriodRules:
-    """Which hours are sharp, peak, flat and valley, by month: one dated rule.
+    """Which period every quarter of an hour belongs to, by month and day type: one dated rule.
 
     Attributes
     ----------
-    hours : dict
-        Period -> hours [start, end) of the day in every month.
-    sharp_hours : dict
-        Month (1..12) -> hours that are sharp in that month, taken from peak.
+    names : tuple of str
+        Periods, such as ``("sharp", "peak", "flat", "valley")``.
+    schedule : ndarray of int8, shape (12, 3, 96)
+        Place in `names` by month, day type (`DAY_TYPES`) and quarter of an hour.
     """
 
     id: str
     effective_from: dt.date
     region: str
     source: str
-    hours: dict[str, tuple[tuple[float, float], ...]]
-    sharp_hours: dict[int, tuple[tuple[float, float], ...]]
+    names: tuple[str, ...]
+    schedule: np.ndarray
 
-    def slots(self, interval_min: int, month: int) -> list[str]:
+    def codes(self, interval_min: int) -> np.ndarray:
+        """Place in `names` of each slot of the day, shape (12, 3, slots).
+
+        Parameters
+        ----------
+        interval_min : int
+            Metering interval [min].
+
+        Raises
+        ------
+        ValueError
+            If a period begins inside a slot.
+        """
+        if interval_min < 15:
+            return np.repeat(self.schedule, 15 // interval_min, axis=2)
+        parts = self.schedule.reshape(12, 3, 1440 // interval_min, interval_min // 15)
+        if (parts != parts[..., :1]).any():
+            month, day, slot, _ = np.argwhere(parts != parts[..., :1])[0]
+            raise ValueError(
+                f"period rule {self.id}, month {month + 1}, {DAY_TYPES[day]}: a period begins within the slot at "
+                f"{_clock(slot * interval_min / 60)}; readings every {interval_min} min cannot tell it, use shorter ones"
+            )
+        return parts[..., 0]
+
+    def slots(self, interval_min: int, month: int, day_type: str = "workday") -> list[str]:
         """Period of each slot of the day.
 
         Parameters
@@ -118,28 +143,78 @@ class PeriodRules:
             Metering interval [min].
         month : int
             1..12.
+        day_type : {"workday", "weekend", "holiday"}
         """
-        starts = np.arange(0, 24, interval_min / 60)
-        found = np.full(len(starts), "", dtype="<U6")
-        for period, spans in self.hours.items():
-            for low, high in spans:
-                found[(starts >= low) & (starts < high)] = period
-        for low, high in self.sharp_hours.get(month, ()):
-            found[(starts >= low) & (starts < high)] = "sharp"
-        if (found == "").any():
-            at = starts[found == ""][0]
-            raise ValueError(
-                f"period rule {self.id}: the hour {at:g} belongs to no period; let the periods cover the day"
-            )
-        return [str(period) for period in found]
+        return [self.names[code] for code in self.codes(interval_min)[month - 1, DAY_TYPES.index(day_type)]]
 
 
-def _spans(pairs: list[list[float]]) -> tuple[tuple[float, float], ...]:
-    """Hours as spans that do not cross midnight."""
-    spans: list[tuple[float, float]] = []
-    for low, high in pairs:
-        spans += [(low, high)] if low < high else [(low, 24), (0, high)]
-    return tuple(spans)
+def _clock(hour: float) -> str:
+    return f"{int(hour):02d}:{round(hour % 1 * 60):02d}"
+
+
+def _lay(day: np.ndarray, hours: dict[str, list[list[float]]], names: list[str], where: str) -> np.ndarray:
+    """Periods of a day laid over what is there; two of one rule at the same time are an error."""
+    laid, own = day.copy(), np.full(96, -1, dtype=np.int8)
+    for name, pairs in hours.items():
+        for low, high in pairs:
+            if not (0 <= low <= 24 and 0 <= high <= 24 and low != high) or low * 4 % 1 or high * 4 % 1:
+                raise ValueError(
+                    f"{where}: {name} [{low}, {high}] is no span of hours; give two different hours from 0 to 24 "
+                    "in quarters, such as [8.5, 11]"
+                )
+            quarter = np.arange(96) / 4
+            here = (quarter >= low) & (quarter < high) if low < high else (quarter >= low) | (quarter < high)
+            clash = here & (own >= 0)
+            if clash.any():
+                raise ValueError(
+                    f"{where}: {_clock(quarter[clash][0])} belongs to {names[own[clash][0]]} and to {name}; "
+                    "let each time of the day belong to one period"
+                )
+            own[here] = names.index(name)
+    laid[own >= 0] = own[own >= 0]
+    return laid
+
+
+def parse_periods(raw: dict[str, Any], where: str) -> PeriodRules:
+    """Time-of-use periods from what a YAML file says.
+
+    Parameters
+    ----------
+    raw : dict
+        ``hours`` (period -> spans of hours, the whole day) and ``exceptions``:
+        entries with ``months``, ``day_types`` (all where left out) and ``hours``,
+        laid over what is above them.
+    where : str
+        File and rule, for errors.
+
+    Raises
+    ------
+    ValueError
+        If the periods do not cover the day, or overlap.
+    """
+    entries = [{"hours": raw.get("hours") or {}}, *raw.get("exceptions", [])]
+    used = list(dict.fromkeys(name for entry in entries for name in entry["hours"]))
+    names = [*(name for name in PERIODS if name in used), *(name for name in used if name not in PERIODS)]
+    schedule = np.full((12, 3, 96), -1, dtype=np.int8)
+    for at, entry in enumerate(entries):
+        place = f"{where}, exception {at}" if at else f"{where}, hours"
+        months, kinds = entry.get("months", range(1, 13)), entry.get("day_types", DAY_TYPES)
+        if not set(months) <= set(range(1, 13)) or not set(kinds) <= set(DAY_TYPES):
+            raise ValueError(f"{place}: months are 1 to 12, day types {', '.join(DAY_TYPES)}; correct {entry}")
+        for month in months:
+            for kind in kinds:
+                day = schedule[month - 1, DAY_TYPES.index(kind)]
+                schedule[month - 1, DAY_TYPES.index(kind)] = _lay(day, entry["hours"], names, place)
+    if (schedule < 0).any():
+        month, day, quarter = np.argwhere(schedule < 0)[0]
+        raise ValueError(
+            f"{where}, month {month + 1}, {DAY_TYPES[day]}: {_clock(quarter / 4)} belongs to no period; "
+            "let the periods cover the day"
+        )
+    date = raw.get("effective_from", dt.date(1900, 1, 1))
+    return PeriodRules(
+        str(raw.get("id", where)), date, str(raw.get("region", "")), str(raw.get("source", "")), tuple(names), schedule
+    )
 
 
 def read_periods(path: Path | None = None) -> PeriodRules:
@@ -153,19 +228,7 @@ def read_periods(path: Path | None = None) -> PeriodRules:
     """
     path = path or DATA / "tariffs" / "sample_periods.yaml"
     raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    unknown = set(raw["hours"]) - set(PERIODS)
+    unknown = {name for entry in [raw, *raw.get("exceptions", [])] for name in entry["hours"]} - set(PERIODS)
     if unknown:
         raise ValueError(f"{path.name}: unknown period {sorted(unknown)[0]!r}; use {', '.join(PERIODS)}")
-    return PeriodRules(
-        raw["id"],
-        raw["effective_from"],
-        raw["region"],
-        raw["source"],
-        {period: _spans(pairs) for period, pairs in raw["hours"].items()},
-        {
-            month: _spans(pairs)
-            for entry in raw.get("sharp", [])
-            for month in entry["months"]
-            for pairs in [entry["hours"]]
-        },
-    )
+    return parse_periods(raw, path.name)

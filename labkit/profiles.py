@@ -19,7 +19,7 @@ from labkit.lab import Lab
 from labkit.store import SLOT_COLUMNS
 
 #: Period -> the share it counts in; sharp hours are peak hours that cost more.
-_SHARES = {"peak": ("sharp", "peak"), "flat": ("flat",), "valley": ("valley",)}
+_SHARES = {"peak": ("sharp", "peak"), "flat": ("flat",), "valley": ("valley", "deep_valley")}
 
 
 def cells(day_rows: ir.Table, days: ir.Table, interval_min: int) -> ir.Table:
@@ -72,18 +72,21 @@ def _sums(cell: ir.Table, interval_min: int, periods: calendar.PeriodRules) -> i
 def _period_sum(
     cell: ir.Table, interval_min: int, periods: calendar.PeriodRules, parts: tuple[str, ...], numbers: list[str]
 ) -> ir.IntegerValue:
-    """Energy in some periods; which slots these are depends on the month."""
+    """Energy in some periods; which slots these are depends on month and day type."""
     plans: dict[tuple[int, ...], list[int]] = {}
     for month in range(1, 13):
-        chosen = tuple(i for i, name in enumerate(periods.slots(interval_min, month)) if name in parts)
-        plans.setdefault(chosen, []).append(month)
-    month_number = cell.month[5:7].cast("int64")
+        for at, day_type in enumerate(calendar.DAY_TYPES):
+            names = periods.slots(interval_min, month, day_type)
+            chosen = tuple(i for i, name in enumerate(names) if name in parts)
+            plans.setdefault(chosen, []).append(month * 3 + at)
+    kinds = ibis.cases(*((cell.day_type == name, i) for i, name in enumerate(calendar.DAY_TYPES)))
+    when = cell.month[5:7].cast("int64") * 3 + kinds
     sums = {
         chosen: reduce(add, (cell[f"s{numbers[i]}"].fill_null(0) for i in chosen), ibis.literal(0, "int64"))
         for chosen in plans
     }
     return ibis.cases(
-        *((month_number.isin(months), sums[chosen]) for chosen, months in plans.items()), else_=ibis.literal(0, "int64")
+        *((when.isin(keys), sums[chosen]) for chosen, keys in plans.items()), else_=ibis.literal(0, "int64")
     )
 
 

@@ -109,10 +109,11 @@ def _write_block(writer: StoreWriter, world: World, bucket: int, numbers: np.nda
     Everything is made as if nobody left, then cut off at the day of leaving:
     so satisfaction may depend on payments, and leaving on satisfaction.
     """
-    rng = {i: world.rng(*key, i) for i in range(8)}
+    rng = {i: world.rng(*key, i) for i in range(9)}
     who = customers.make_customers(world, numbers, rng[0])
     enrolments = programmes.draw_enrolments(who, numbers, rng[1])
     loads = readings.make_loads(world, who, programmes.responses(world, who, enrolments), rng[2])
+    who["contract_kw"] = billing.draw_contracts(world, who, loads, rng[8])
     bills = billing.make_bills(world, who, loads)
     paid, actions = payments.make_payments(world, who, bills, rng[3])
     tickets, repairs = service.make_tickets(world, who, rng[4])

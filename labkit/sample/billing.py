@@ -3,23 +3,33 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
-from labkit import calendar
+from labkit import calendar, tariffs
 from labkit.sample.readings import Loads
 from labkit.sample.world import World
 
 _PERIODS = ("sharp", "peak", "flat", "valley")
+#: How contracts lie to the first year's highest demand: too low, right, too high.
+_CONTRACT_OF_PEAK = (0.85, 0.95, 1.0, 1.2, 1.5)
 
 
 @cache
-def prices() -> dict[str, Any]:
-    """The sample's prices, as written in ``data/tariffs/sample_prices.yaml``."""
-    return dict(yaml.safe_load((calendar.DATA / "tariffs" / "sample_prices.yaml").read_text(encoding="utf-8")))
+def _rules() -> dict[str, tariffs.Tariff]:
+    return tariffs.read_tariffs()
+
+
+def draw_contracts(world: World, customers: pd.DataFrame, loads: list[Loads], rng: np.random.Generator) -> np.ndarray:
+    """Contract demand [kW] of customers billed by it, agreed with the first year in view; missing for others."""
+    contract = np.full(len(customers), np.nan)
+    factor = rng.choice(_CONTRACT_OF_PEAK, len(customers))
+    year = slice(0, world.month_starts[12])
+    for part in loads:
+        peak = part.wh[:, year].max(axis=(1, 2)) * (60 / part.interval_min) / 1000
+        contract[part.rows] = np.maximum(np.round(peak * factor[part.rows], -1), 10)
+    return np.where(customers["tariff_id"] == "TWO_PART_CONTRACT", contract, np.nan)
 
 
 def make_bills(world: World, customers: pd.DataFrame, loads: list[Loads]) -> pd.DataFrame:
@@ -34,7 +44,7 @@ def make_bills(world: World, customers: pd.DataFrame, loads: list[Loads]) -> pd.
     energy, varh, demand = _monthly(world, len(customers), loads)
     n, months = demand.shape
     rows, month = np.repeat(np.arange(n), months), np.tile(np.arange(months), n)
-    kwh = (energy.reshape(-1, 4) / 1000).round(2)
+    kwh = energy.reshape(-1, 4) / 1000
     bills = pd.DataFrame(
         {
             "bill_id": np.char.add(
@@ -43,15 +53,16 @@ def make_bills(world: World, customers: pd.DataFrame, loads: list[Loads]) -> pd.
             ),
             "customer_id": customers["customer_id"].to_numpy()[rows],
             "period": np.array(world.months)[month],
-            "kwh": kwh.sum(axis=1).round(2),
+            "kwh": kwh.sum(axis=1).round(3),
             **{f"kwh_{name}": kwh[:, i] for i, name in enumerate(_PERIODS)},
-            "kvarh": (varh.reshape(-1) / 1000).round(2),
+            "kvarh": (varh.reshape(-1) / 1000).round(3),
             "max_demand_kw": demand.reshape(-1).round(3),
             "_row": rows,
             "_month": month,
         }
     )
-    _add_charges(bills, customers.iloc[rows].reset_index(drop=True), kwh)
+    for name, amount in _charges(world, customers, energy / 1000, varh / 1000, demand).items():
+        bills[name] = amount.reshape(-1)
     issued = world.month_starts[1:][month] + 2
     bills["issued_on"] = world.dates(issued)
     bills["due_on"] = world.dates(issued + 15)
@@ -71,64 +82,35 @@ def _monthly(world: World, n: int, loads: list[Loads]) -> tuple[np.ndarray, np.n
             period = np.array(rules.slots(part.interval_min, m % 12 + 1))
             for i, name in enumerate(_PERIODS):
                 energy[part.rows, m, i] = by_slot[:, period == name].sum(axis=1)
-            varh[part.rows, m] = (by_slot * part.tan_phi).sum(axis=1)
+            # The meter counts whole varh a slot where it tells slots apart.
+            reactive = np.rint(days * part.tan_phi[:, None]) if part.interval_min == 15 else None
+            varh[part.rows, m] = (
+                (by_slot * part.tan_phi).sum(axis=1)
+                if reactive is None
+                else reactive.sum(axis=(1, 2), dtype=np.float64)
+            )
             demand[part.rows, m] = days.max(axis=(1, 2)) * (60 / part.interval_min) / 1000
     return energy, varh, demand
 
 
-def _add_charges(bills: pd.DataFrame, who: pd.DataFrame, kwh: np.ndarray) -> None:
-    energy, basic = np.zeros(len(bills)), np.zeros(len(bills))
-    tariff = who["tariff_id"].to_numpy()
-    for name, rule in prices()["tariffs"].items():
-        here = tariff == name
-        if "steps" in rule:
-            energy[here] = _step_charge(kwh[here].sum(axis=1), rule["steps"])
-        else:
-            unit = rule["flat_yuan_per_kwh"] * np.array([rule["ratio"][p] for p in _PERIODS])
-            energy[here] = (kwh[here] * unit).round(2).sum(axis=1)
-        basic[here] = rule.get("capacity_yuan_per_kva", 0) * who["capacity_kva"].to_numpy()[here]
-        basic[here] += rule.get("demand_yuan_per_kw", 0) * bills["max_demand_kw"].to_numpy()[here]
-    energy, basic = energy.round(2), basic.round(2)
-    percent = power_factor_percent(bills["kwh"].to_numpy(), bills["kvarh"].to_numpy(), who["pf_standard"].to_numpy())
-    bills["energy_yuan"], bills["basic_yuan"] = energy, basic
-    bills["pf_yuan"] = ((energy + basic) * percent / 100).round(2)
-    bills["funds_yuan"] = (bills["kwh"] * prices()["funds_yuan_per_kwh"]).round(2)
-    bills["total_yuan"] = bills[["energy_yuan", "basic_yuan", "pf_yuan", "funds_yuan"]].sum(axis=1).round(2)
-
-
-def _step_charge(kwh: np.ndarray, steps: list[list[float | None]]) -> np.ndarray:
-    charge, low = np.zeros(len(kwh)), 0.0
-    for high, price in steps:
-        assert price is not None
-        charge += (np.clip(kwh, low, np.inf if high is None else high) - low).clip(0) * price
-        low = high or low
-    return charge
-
-
-def power_factor_percent(kwh: np.ndarray, kvarh: np.ndarray, standard: np.ndarray) -> np.ndarray:
-    """Power-factor adjustment [% of basic and energy charge], after the rule of 1983.
-
-    Worked in whole hundredths; nought where there is no standard or no use.
-    Source: (83) 水电财字 215 号.
-
-    Examples
-    --------
-    >>> power_factor_percent(np.array([91.0]), np.array([41.46]), np.array([0.90]))
-    array([-0.15])
-    """
-    apparent = np.hypot(kwh, kvarh)
-    pf = np.floor(np.divide(kwh, apparent, out=np.ones_like(apparent), where=apparent > 0) * 100 + 0.5).astype(int)
-    s = np.nan_to_num(np.asarray(standard, dtype=float) * 100, nan=-1).round().astype(int)
-    below = s - pf
-    penalty = 0.5 * np.clip(below, 0, 20) + np.clip(below - 20, 0, 5) + 2.0 * np.clip(below - 25, 0, None)
-    over = np.clip(-below, 0, None)
-    reward = np.select(
-        [s == 90, s == 85, s == 80],
-        [
-            np.minimum(0.15 * over, 0.75),
-            np.minimum(0.10 * np.minimum(over, 5) + 0.15 * np.clip(over - 5, 0, None), 1.10),
-            np.where(over >= 12, 1.30, np.where(over == 11, 1.15, 0.10 * over)),
-        ],
-        0.0,
-    )
-    return np.where((s > 0) & (apparent > 0), penalty - reward, 0.0).round(2)
+def _charges(
+    world: World, who: pd.DataFrame, kwh: np.ndarray, kvarh: np.ndarray, demand: np.ndarray
+) -> dict[str, np.ndarray]:
+    """Amounts of the bills, by the tariff of each customer."""
+    money = {name: np.zeros(demand.shape) for name in ("energy_yuan", "basic_yuan", "pf_yuan", "funds_yuan")}
+    columns = {"energy": "energy_yuan", "basic": "basic_yuan", "power_factor": "pf_yuan", "funds": "funds_yuan"}
+    for name, rule in _rules().items():
+        here = np.flatnonzero(who["tariff_id"] == name)
+        if not len(here):
+            continue
+        by_period = kwh[here] if len(rule.energy.periods.names) > 1 else kwh[here].sum(axis=2, keepdims=True)
+        peaks = tuple(demand[here][..., None] for _ in rule.demand_charges)
+        found = tariffs.Determinants(tuple(world.months), by_period, demand[here], peaks, kvarh[here].round(3))
+        known = who.iloc[here]
+        account = tariffs.Account(
+            *(known[column].to_numpy(dtype=float) for column in ("capacity_kva", "contract_kw", "pf_standard"))
+        )
+        for line in tariffs.charge(rule, found, account):
+            money[columns[line.kind]][here] += line.amount
+    money = {name: amount.round(2) for name, amount in money.items()}
+    return money | {"total_yuan": np.sum(list(money.values()), axis=0).round(2)}

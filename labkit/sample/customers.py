@@ -144,7 +144,8 @@ def _standard_size(kva: np.ndarray) -> np.ndarray:
 
 
 def _tariffs(classes: np.ndarray, capacity: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    two_part = np.where(rng.random(len(classes)) < 0.5, "TWO_PART_CAPACITY", "TWO_PART_DEMAND")
+    modes = np.array(["TWO_PART_CAPACITY", "TWO_PART_DEMAND", "TWO_PART_CONTRACT"])
+    two_part = modes[np.searchsorted([0.4, 0.7], rng.random(len(classes)))]
     simple = np.array(
         [{"residential": "RES_STEP", "agricultural": "AGRICULTURE"}.get(c, "SINGLE_PART_TOU") for c in classes]
     )

@@ -66,6 +66,7 @@ _TABLES = (
             _number("voltage_kv", 0, 1100),
             _number("capacity_kva", 0, 5e6),
             _text("tariff_id"),
+            _number("contract_kw", 0, 5e6),
             _number("pf_standard", 0.8, 0.9),
             _text("area_id"),
             _text("settlement", values=SETTLEMENTS),

@@ -160,6 +160,5 @@ def test_period_rules_cover_the_day() -> None:
     july, march = rules.slots(30, 7), rules.slots(30, 3)
     assert july[30:34] == ["sharp"] * 4 and march[30:34] == ["peak"] * 4
     assert march.count("valley") == 16 and july[46:] == ["valley"] * 2
-    gap = calendar.PeriodRules("x", dt.date(2025, 1, 1), "r", "s", {"peak": ((8, 20),)}, {})
-    with pytest.raises(ValueError, match="hour 0 belongs to no period"):
-        gap.slots(60, 1)
+    with pytest.raises(ValueError, match="month 1, workday: 00:00 belongs to no period"):
+        calendar.parse_periods({"hours": {"peak": [[8, 20]]}}, "x")

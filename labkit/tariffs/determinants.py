@@ -1,0 +1,286 @@
+"""Billing determinants: what a meter's readings come to in a month, before any price."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from labkit import calendar
+from labkit.tariffs.rule import ContractCharge, DemandCharge, TariffError, TariffRule
+
+_TIME = "%Y-%m-%d %H:%M"
+
+
+@dataclass(frozen=True, eq=False)
+class Determinants:
+    """Energy and demand of n customers in m months, by the periods of one tariff.
+
+    Attributes
+    ----------
+    months : tuple of str
+        YYYY-MM.
+    kwh : ndarray, shape (n, m, periods)
+    max_kw : ndarray, shape (n, m)
+        Highest mean power of any interval (of the tariff's window, if longer).
+    peaks : tuple of ndarray, shape (n, m, periods of the charge)
+        A demand charge each, in the order of `TariffRule.demand_charges` [kW or kVA].
+    kvarh : ndarray, shape (n, m), optional
+        Reactive energy; missing values where there is none.
+    tiers : ndarray, shape (n, m, periods, tiers), optional
+        Energy by period and tier, where the order of hours decides.
+    """
+
+    months: tuple[str, ...]
+    kwh: np.ndarray
+    max_kw: np.ndarray
+    peaks: tuple[np.ndarray, ...] = ()
+    kvarh: np.ndarray | None = None
+    tiers: np.ndarray | None = None
+
+    @property
+    def month_numbers(self) -> np.ndarray:
+        """1..12 of each month."""
+        return np.array([int(month[5:7]) for month in self.months])
+
+    @property
+    def days(self) -> np.ndarray:
+        """Days of each month."""
+        return np.array([pd.Period(month).days_in_month for month in self.months])
+
+
+@dataclass(frozen=True, eq=False)
+class Grid:
+    """The intervals of a load in time: month, day type and slot of each."""
+
+    start: pd.Timestamp
+    interval_min: int
+    months: tuple[str, ...]
+    month_of: np.ndarray
+    month_number: np.ndarray
+    day_type: np.ndarray
+    slot: np.ndarray
+
+    @property
+    def count(self) -> int:
+        """Intervals."""
+        return len(self.month_of)
+
+    def time(self, at: int) -> str:
+        """Start of an interval, for messages."""
+        return (self.start + pd.Timedelta(minutes=at * self.interval_min)).strftime(_TIME)
+
+    def codes(self, rules: calendar.PeriodRules) -> np.ndarray:
+        """Place of each interval's period in the names of the rule."""
+        try:
+            return rules.codes(self.interval_min)[self.month_number - 1, self.day_type, self.slot]
+        except ValueError as error:
+            raise TariffError(str(error)) from None
+
+
+def make_grid(start: str | dt.date | pd.Timestamp, interval_min: int, count: int, country: str | None) -> Grid:
+    """Time grid of a load in local wall time; every day has 24 hours.
+
+    Parameters
+    ----------
+    country : str, optional
+        Calendar of holidays and make-up workdays; None for Monday to Friday
+        against Saturday and Sunday.
+
+    Raises
+    ------
+    TariffError
+        If the interval does not divide the hour or the load does not begin on it.
+    """
+    if interval_min not in (1, 5, 15, 30, 60):
+        raise TariffError(f"interval_min is {interval_min!r}, expected 1, 5, 15, 30 or 60")
+    try:
+        first = pd.Timestamp(start)
+    except ValueError as error:
+        raise TariffError(f"start is {start!r}, expected a time such as 2025-01-01 00:00") from error
+    if pd.isna(first) or first.tz is not None:
+        raise TariffError(f"start is {start!r}, expected local wall time without a zone, such as 2025-01-01 00:00")
+    minute = first.hour * 60 + first.minute
+    if minute % interval_min or first.second:
+        raise TariffError(f"start is {first}, which is no full interval of {interval_min} min; begin on one")
+    if count < 1:
+        raise TariffError("kwh is empty; give one value an interval")
+    index = minute // interval_min + np.arange(count)
+    day, slot = np.divmod(index, 1440 // interval_min)
+    days = first.normalize() + pd.to_timedelta(np.arange(day[-1] + 1), unit="D")
+    names = days.strftime("%Y-%m").to_numpy()
+    months = tuple(dict.fromkeys(names))
+    kinds = _day_types(days, country)
+    place = {name: i for i, name in enumerate(months)}
+    month_of = np.array([place[name] for name in names])
+    return Grid(first, interval_min, months, month_of[day], days.month.to_numpy()[day], kinds[day], slot)
+
+
+def _day_types(days: pd.DatetimeIndex, country: str | None) -> np.ndarray:
+    if country is None:
+        return (days.dayofweek >= 5).astype(int)
+    found = calendar.day_types([day.date() for day in days], country)
+    return np.array([calendar.DAY_TYPES.index(name) for name in found])
+
+
+def as_load(name: str, values: Any, grid: Grid | None = None) -> np.ndarray:
+    """A load as an array (n, intervals); gaps and negative energy are errors that say where."""
+    load = np.atleast_2d(np.asarray(values, dtype=float))
+    if load.ndim != 2:
+        raise TariffError(f"{name} has {load.ndim} dimensions, expected (intervals,) or (customers, intervals)")
+    missing = ~np.isfinite(load)
+    if missing.any():
+        row, at = np.argwhere(missing)[0]
+        when = f"the interval at {grid.time(at)}" if grid else f"interval {at}"
+        more = f" and {int(missing.sum()) - 1} more" if missing.sum() > 1 else ""
+        who = f" of customer {row}" if len(load) > 1 else ""
+        raise TariffError(f"{name}{who}: {when}{more} has no reading; fill or estimate the gaps before billing")
+    return load
+
+
+def refuse_negative(name: str, load: np.ndarray, grid: Grid) -> None:
+    """Energy fed in is not billed here."""
+    if (load < 0).any():
+        row, at = np.argwhere(load < 0)[0]
+        who = f" of customer {row}" if len(load) > 1 else ""
+        raise TariffError(
+            f"{name}{who}: the interval at {grid.time(at)} is negative ({load[row, at]:g}); "
+            "bill energy taken and energy fed in apart, give the energy taken"
+        )
+
+
+def check_validity(rule: TariffRule, grid: Grid) -> None:
+    """Days of the load must lie within the tariff's own dates."""
+    first = grid.start.date()
+    last = (grid.start + pd.Timedelta(minutes=(grid.count - 1) * grid.interval_min)).date()
+    if first < rule.effective_from or last > rule.effective_to:
+        raise TariffError(
+            f"{rule.id} is in force from {rule.effective_from} to {rule.effective_to}, the load runs from {first} to "
+            f"{last}; take the tariff of that time, or say any_date=True to price the load as if it were in force"
+        )
+
+
+def measure(rule: TariffRule, kwh: np.ndarray, grid: Grid, kvarh: np.ndarray | None = None) -> Determinants:
+    """Determinants of loads under the periods of a tariff.
+
+    Parameters
+    ----------
+    kwh : ndarray, shape (n, intervals)
+    kvarh : ndarray, shape (n, intervals), optional
+    """
+    n, m = len(kwh), len(grid.months)
+    energy = np.zeros((n, m, len(rule.energy.periods.names)))
+    _by_group(kwh, grid.month_of * energy.shape[2] + grid.codes(rule.energy.periods), energy, np.sum)
+    max_kw = np.zeros((n, m, 1))
+    window = _window_of(rule)
+    load, coarse = _windowed(kwh, grid, window)
+    _by_group(load, coarse.month_of, max_kw, np.max)
+    peaks = []
+    for charge in rule.demand_charges:
+        load, coarse = _windowed(kwh, grid, charge.window_min)
+        if charge.unit == "kVA":
+            if kvarh is None:
+                raise TariffError(
+                    f"{rule.id}: {charge.name.en} is per kVA, which needs kvarh; give the reactive energy"
+                )
+            load = np.hypot(load, _windowed(kvarh, grid, charge.window_min)[0])
+        peak = np.zeros((n, m, len(charge.periods.names)))
+        _by_group(load, coarse.month_of * peak.shape[2] + coarse.codes(charge.periods), peak, np.max)
+        peaks.append(peak)
+    reactive = None
+    if kvarh is not None:
+        reactive = np.zeros((n, m, 1))
+        # Energy sent back counts as well: each interval without its sign.
+        _by_group(np.abs(kvarh), grid.month_of, reactive, np.sum)
+        reactive = reactive[..., 0].round(6)
+    found = Determinants(grid.months, energy.round(6), max_kw[..., 0], tuple(peaks), reactive)
+    return replace(found, tiers=_fill_tiers(rule, found, kwh, grid)) if rule.energy.fills_by_hour else found
+
+
+def tier_scale(rule: TariffRule, found: Determinants) -> np.ndarray:
+    """What the ends of energy tiers are multiplied by, by customer and month."""
+    scale = np.ones(found.max_kw.shape)
+    if rule.energy.tier_unit.startswith("kWh/kW"):
+        scale = found.max_kw
+        for charge, peak in zip(rule.demand_charges, found.peaks, strict=True):
+            if charge.ratchet is not None:
+                scale = np.maximum(scale, billed_demand(charge, peak, found.month_numbers).max(axis=2))
+    return scale * found.days if rule.energy.tier_unit.endswith("daily") else scale
+
+
+def billed_demand(charge: DemandCharge, peak: np.ndarray, months: np.ndarray) -> np.ndarray:
+    """Measured demand, or a share of the highest of earlier months where that is more.
+
+    Parameters
+    ----------
+    peak : ndarray, shape (n, m, periods)
+    months : ndarray, shape (m,)
+        1..12.
+    """
+    rule = charge.ratchet
+    if rule is None:
+        return peak
+    billed = peak.copy()
+    counts = np.isin(months, rule.counted)
+    for j in range(1, len(months)):
+        earlier = [k for k in range(max(0, j - rule.months_back), j) if counts[k]]
+        if earlier:
+            billed[:, j] = np.maximum(peak[:, j], rule.shares[months[j] - 1] * peak[:, earlier].max(axis=1))
+    return billed.round(9)
+
+
+def _fill_tiers(rule: TariffRule, found: Determinants, kwh: np.ndarray, grid: Grid) -> np.ndarray:
+    """Energy by period and tier, tiers filled by all energy of the month as it comes."""
+    codes, scale = grid.codes(rule.energy.periods), tier_scale(rule, found)
+    names, most = rule.energy.periods.names, max(len(tiers) for row in rule.energy.prices for tiers in row)
+    filled = np.zeros((len(kwh), len(grid.months), len(names), most))
+    for j, month in enumerate(found.month_numbers):
+        columns = np.flatnonzero(grid.month_of == j)
+        after = np.cumsum(kwh[:, columns], axis=1)
+        before = np.concatenate([np.zeros((len(kwh), 1)), after[:, :-1]], axis=1)
+        for p in range(len(names)):
+            mine, low = codes[columns] == p, np.zeros((len(kwh), 1))
+            for t, tier in enumerate(rule.energy.prices[month - 1][p]):
+                high = tier.up_to * scale[:, [j]]
+                part = np.minimum(after[:, mine], high) - np.maximum(before[:, mine], low)
+                filled[:, j, p, t] = part.clip(min=0).sum(axis=1)
+                low = high
+    return filled.round(6)
+
+
+def _window_of(rule: TariffRule) -> int:
+    basic = rule.basic
+    return basic.window_min if isinstance(basic, DemandCharge | ContractCharge) else 15
+
+
+def _windowed(kwh: np.ndarray, grid: Grid, window_min: int) -> tuple[np.ndarray, Grid]:
+    """Mean power [kW] of windows; readings longer than the window stay as they are."""
+    join = window_min // grid.interval_min
+    if join <= 1:
+        return (kwh * (60 / grid.interval_min)).round(9), grid
+    if grid.slot[0] % join or grid.count % join:
+        raise TariffError(f"the load does not begin and end on whole windows of {window_min} min; cut it to them")
+    power = kwh.reshape(len(kwh), -1, join).sum(axis=2) * (60 / window_min)
+    return power.round(9), Grid(
+        grid.start,
+        window_min,
+        grid.months,
+        grid.month_of[::join],
+        grid.month_number[::join],
+        grid.day_type[::join],
+        grid.slot[::join] // join,
+    )
+
+
+def _by_group(load: np.ndarray, group: np.ndarray, out: np.ndarray, reduce: Any) -> None:
+    """Reduce the columns of each group into ``out`` (n, months, periods)."""
+    flat = out.reshape(len(out), -1)
+    order = np.argsort(group, kind="stable")
+    ends = np.flatnonzero(np.diff(group[order])) + 1
+    for columns in np.split(order, ends):
+        contiguous = columns[-1] - columns[0] + 1 == len(columns)
+        part = load[:, columns[0] : columns[-1] + 1] if contiguous else load[:, columns]
+        flat[:, group[columns[0]]] = reduce(part, axis=1)
