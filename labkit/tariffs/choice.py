@@ -12,7 +12,15 @@ import pandas as pd
 
 from labkit.estimates import Estimate
 from labkit.tariffs.charges import charge
-from labkit.tariffs.determinants import Determinants, as_load, check_validity, make_grid, measure, refuse_negative
+from labkit.tariffs.determinants import (
+    Determinants,
+    as_load,
+    check_validity,
+    make_grid,
+    measure,
+    refuse_gaps,
+    refuse_negative,
+)
 from labkit.tariffs.lines import Account
 from labkit.tariffs.rule import CapacityCharge, ContractCharge, DemandCharge, Every, TariffError
 from labkit.tariffs.tariff import Tariff
@@ -139,15 +147,17 @@ def choose(
     if not offered:
         raise TariffError("there is no tariff to choose from; give at least one")
     kwh, first, minutes = _as_series(load, start, interval_min)
+    reactive = None if kvarh is None else as_load("kvarh", kvarh)
+    if reactive is not None and (reactive.shape != kwh.shape or not np.isfinite(reactive).all()):
+        raise TariffError("kvarh has gaps, or not one value for each interval of the load; fill them or leave it out")
     account = {"capacity_kva": capacity_kva, "pf_standard": pf_standard}
     rows, costs, notes = [], {}, []
     for rule in offered:
         grid = make_grid(first, minutes, kwh.shape[1], rule.calendar)
-        as_load("load", kwh, grid)
+        refuse_gaps("load", kwh, grid)
         refuse_negative("load", kwh, grid)
         if not any_date:
             check_validity(rule, grid)
-        reactive = None if kvarh is None else as_load("kvarh", kvarh, grid)
         found = measure(rule, kwh, grid, reactive)
         contract = contract_kw
         if isinstance(rule.basic, ContractCharge) and contract is None:

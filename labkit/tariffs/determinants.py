@@ -121,24 +121,29 @@ def make_grid(start: str | dt.date | pd.Timestamp, interval_min: int, count: int
 
 def _day_types(days: pd.DatetimeIndex, country: str | None) -> np.ndarray:
     if country is None:
-        return (days.dayofweek >= 5).astype(int)
+        return (days.day_of_week >= 5).astype(int)
     found = calendar.day_types([day.date() for day in days], country)
     return np.array([calendar.DAY_TYPES.index(name) for name in found])
 
 
-def as_load(name: str, values: Any, grid: Grid | None = None) -> np.ndarray:
-    """A load as an array (n, intervals); gaps and negative energy are errors that say where."""
+def as_load(name: str, values: Any) -> np.ndarray:
+    """A load as an array (n, intervals)."""
     load = np.atleast_2d(np.asarray(values, dtype=float))
     if load.ndim != 2:
         raise TariffError(f"{name} has {load.ndim} dimensions, expected (intervals,) or (customers, intervals)")
+    return load
+
+
+def refuse_gaps(name: str, load: np.ndarray, grid: Grid) -> None:
+    """A load is billed whole or not at all."""
     missing = ~np.isfinite(load)
     if missing.any():
         row, at = np.argwhere(missing)[0]
-        when = f"the interval at {grid.time(at)}" if grid else f"interval {at}"
         more = f" and {int(missing.sum()) - 1} more" if missing.sum() > 1 else ""
         who = f" of customer {row}" if len(load) > 1 else ""
-        raise TariffError(f"{name}{who}: {when}{more} has no reading; fill or estimate the gaps before billing")
-    return load
+        raise TariffError(
+            f"{name}{who}: the interval at {grid.time(at)}{more} has no reading; fill or estimate the gaps before billing"
+        )
 
 
 def refuse_negative(name: str, load: np.ndarray, grid: Grid) -> None:

@@ -151,7 +151,7 @@ def _plan_days(lab: Lab, rule: Tariff) -> ir.Table:
     first, last = (pd.Timestamp(day) for day in lab.period)
     days = pd.date_range(first, last)
     if rule.calendar is None:
-        kinds = (days.dayofweek >= 5).astype(int)
+        kinds = (days.day_of_week >= 5).astype(int)
     else:
         names = calendar.day_types([day.date() for day in days], rule.calendar)
         kinds = np.array([calendar.DAY_TYPES.index(name) for name in names])

@@ -196,7 +196,7 @@ class FixedCharge:
 
 @dataclass(frozen=True)
 class Eligibility:
-    """Who may take the tariff; ends belong to it."""
+    """Who may take the tariff; low ends belong to it, high ends do not."""
 
     capacity_kva: tuple[float, float] = (0.0, math.inf)
     voltage_kv: tuple[float, float] = (0.0, math.inf)
@@ -204,14 +204,24 @@ class Eligibility:
 
     def refusal(self, capacity_kva: float | None, voltage_kv: float | None, customer_class: str | None) -> Name | None:
         """Why a customer may not have it; None if nothing known speaks against it."""
-        low, high = self.capacity_kva
-        if capacity_kva is not None and not low <= capacity_kva <= high:
-            ends = f"{low:g}–{high:g} kVA" if math.isfinite(high) else f"≥ {low:g} kVA"
-            return Name(f"for {ends}; this one has {capacity_kva:g} kVA", f"适用于 {ends}，该户为 {capacity_kva:g} kVA")
-        low, high = self.voltage_kv
-        if voltage_kv is not None and not low <= voltage_kv <= high:
-            ends = f"{low:g}–{high:g} kV" if math.isfinite(high) else f"≥ {low:g} kV"
-            return Name(f"for {ends}; this one has {voltage_kv:g} kV", f"适用于 {ends}，该户为 {voltage_kv:g} kV")
+        for value, (low, high), unit in (
+            (capacity_kva, self.capacity_kva, "kVA"),
+            (voltage_kv, self.voltage_kv, "kV"),
+        ):
+            if value is None or low <= value < high:
+                continue
+            below = f"{low:g} to below {high:g}" if low else f"below {high:g}"
+            en = below if math.isfinite(high) else f"{low:g} or more"
+            zh = (
+                f"{low:g}～{high:g}（不含）"
+                if low and math.isfinite(high)
+                else f"{high:g} 以下"
+                if not low
+                else f"{low:g} 及以上"
+            )
+            return Name(
+                f"for {en} {unit}; this one has {value:g} {unit}", f"适用于 {zh} {unit}，该户为 {value:g} {unit}"
+            )
         if self.classes and customer_class is not None and customer_class not in self.classes:
             return Name(f"for {', '.join(self.classes)} customers only", "用电类别不符")
         return None

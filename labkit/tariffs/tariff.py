@@ -13,7 +13,7 @@ import pandas as pd
 from labkit.calendar import DATA
 from labkit.tariffs.bill import Bill, make_bill
 from labkit.tariffs.describe import describe_rule
-from labkit.tariffs.determinants import as_load, check_validity, make_grid, measure, refuse_negative
+from labkit.tariffs.determinants import as_load, check_validity, make_grid, measure, refuse_gaps, refuse_negative
 from labkit.tariffs.lines import Account
 from labkit.tariffs.read import parse_rule, read_rule
 from labkit.tariffs.rule import TariffError, TariffRule
@@ -121,13 +121,14 @@ class Tariff(TariffRule):
         if len(load) != 1:
             raise TariffError(f"kwh has {len(load)} rows; bill takes one customer, bill_many a lab")
         grid = make_grid(start, interval_min, load.shape[1], self.calendar)
-        as_load("kwh", kwh, grid)
+        refuse_gaps("kwh", load, grid)
         refuse_negative("kwh", load, grid)
         if not any_date:
             check_validity(self, grid)
         reactive, monthly = None, None
         if kvarh is not None:
-            given = as_load("kvarh", kvarh, grid)
+            given = as_load("kvarh", kvarh)
+            refuse_gaps("kvarh", given, grid)
             if given.shape == load.shape:
                 reactive = given
             elif given.shape == (1, len(grid.months)):

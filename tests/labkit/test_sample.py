@@ -14,7 +14,6 @@ import labkit
 from labkit import portrait, profiles
 from labkit.lab import Lab
 from labkit.sample import make_sample
-from labkit.sample.billing import power_factor_percent
 from labkit.sample.programmes import trial_factors
 from labkit.sample.world import World
 from labkit.store import Manifest
@@ -94,18 +93,6 @@ def test_bills_are_their_readings_and_add_up(lab: Lab) -> None:
     assert np.allclose(parts, bills["kwh"], atol=0.005)
     charges = bills[["energy_yuan", "basic_yuan", "pf_yuan", "funds_yuan"]].sum(axis=1)
     assert np.allclose(charges, bills["total_yuan"], atol=0.005)
-
-
-def test_power_factor_table_at_its_edges() -> None:
-    # (83) 水电财字 215 号: standard, power factor -> per cent of the charge.
-    edges = [
-        (0.90, 0.95, -0.75), (0.90, 0.91, -0.15), (0.90, 0.90, 0.0), (0.90, 0.89, 0.5), (0.90, 0.70, 10.0),
-        (0.90, 0.69, 11.0), (0.90, 0.65, 15.0), (0.90, 0.64, 17.0), (0.85, 0.94, -1.10), (0.85, 0.90, -0.5),
-        (0.85, 0.91, -0.65), (0.80, 0.92, -1.30), (0.80, 0.91, -1.15), (0.80, 0.79, 0.5),
-    ]  # fmt: skip
-    standard, pf, expected = (np.array(column) for column in zip(*edges, strict=True))
-    kvarh = 1e6 * np.tan(np.arccos(pf))
-    assert power_factor_percent(np.full(len(pf), 1e6), kvarh, standard) == pytest.approx(expected)
 
 
 def test_three_kinds_of_late_payers_pay_as_they_are(lab: Lab, truth: pd.DataFrame) -> None:
