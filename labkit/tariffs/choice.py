@@ -115,8 +115,7 @@ def choose(
     contract_kw : float, optional
         Contract to keep; where left out, `best_contract` of the months given.
     current : str, optional
-        Id of today's tariff; it stays comparable even where it is not allowed
-        to be chosen anew.
+        Id of today's tariff, which may be kept even where it is closed to others.
     on : date, optional
         Day of the advice; the day after the load by default.
     draws, seed : int
@@ -166,7 +165,8 @@ def choose(
         costs[rule.id] = _month_costs(
             rule, found, Account(**known, contract_kw=None if contract is None else np.array([contract]))
         )
-        refusal = rule.eligible.refusal(capacity_kva, voltage_kv, customer_class)
+        # Who has a tariff may keep it, also where it is closed to others.
+        refusal = None if rule.id == current else rule.eligible.refusal(capacity_kva, voltage_kv, customer_class)
         rows.append(
             {
                 "tariff_id": rule.id,

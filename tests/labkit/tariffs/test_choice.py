@@ -23,8 +23,8 @@ def year(kw: float = 100.0, peak: float = 100.0, seed: int = 0) -> np.ndarray:
     return load
 
 
-def told(load: Any, **more: Any) -> Any:
-    return choose(load, MODES, **{"start": "2025-01-01", "interval_min": 60, "capacity_kva": 400} | more)
+def told(load: Any, modes: Any = MODES, **more: Any) -> Any:
+    return choose(load, modes, **{"start": "2025-01-01", "interval_min": 60, "capacity_kva": 400} | more)
 
 
 @pytest.mark.parametrize(("ratio", "best"), [(0.60, "TWO_PART_DEMAND"), (0.70, "TWO_PART_CAPACITY")])
@@ -104,14 +104,13 @@ def test_an_uncertain_choice_is_told_as_one() -> None:
 
 def test_tariffs_not_allowed_are_shown_and_not_advised() -> None:
     offered = [*MODES, KNOWN["SINGLE_PART_TOU"]]
-    choice = choose(
-        [1.0] * 8760, offered, start="2025-01-01", interval_min=60, capacity_kva=400, current="SINGLE_PART_TOU"
-    )
-    row = choice.table.set_index("tariff_id").loc["SINGLE_PART_TOU"]
+    peaky = year(2, 60)
+    row = told(peaky, modes=offered).table.set_index("tariff_id").loc["SINGLE_PART_TOU"]
     assert not row["allowed"] and "400 kVA" in row["why_not_en"] and "适用于" in row["why_not_zh"]
-    assert choice.best != "SINGLE_PART_TOU" and row["cheapest_share"] == 0
-    # Single-part is cheaper for so little use, and stays what the others are measured by.
-    assert choice.saving is not None and choice.saving.value < 0
+    assert row["cheapest_share"] == 0 and row["regret_yuan"] < 0
+    # Who has it may keep it.
+    kept = told(peaky, modes=offered, current="SINGLE_PART_TOU")
+    assert kept.best == "SINGLE_PART_TOU" and kept.sentence("en").startswith("Stay with")
     with pytest.raises(
         TariffError, match="none of SINGLE_PART_TOU may be chosen: for below 315 kVA; this one has 400 kVA"
     ):
