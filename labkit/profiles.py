@@ -12,6 +12,7 @@ from operator import add
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 
 from labkit import calendar
@@ -244,3 +245,22 @@ def _slot_sums(cell: ir.Table, interval_min: int, *, hourly: bool) -> ir.Table:
         sums[f"e{at}"] = reduce(add, (cell[f"s{n}"].sum().fill_null(0).cast("int64") for n in chosen))
         sums[f"t{at}"] = reduce(add, (cell[f"n{n}"].sum().cast("int64") for n in chosen)) * interval_min
     return cell.group_by(["customer_id", "day_type"]).aggregate(**sums)
+
+
+def system_load(lab: Lab) -> pd.Series:
+    """Load of all customers together, hour by hour [kW].
+
+    Returns
+    -------
+    Series
+        By start of the hour; readings that are missing are missing in the sum.
+    """
+    found: list[pd.Series] = []
+    for minutes in lab.intervals():
+        rows = lab.readings.filter(lab.readings.interval_min == minutes)
+        sums = {name: rows[name].sum().cast("int64") for name in SLOT_COLUMNS[: 1440 // minutes]}
+        wide = lab.run(rows.group_by("day").aggregate(**sums)).set_index("day").sort_index()
+        values = wide.fillna(0).to_numpy(dtype=float).reshape(len(wide), 24, 60 // minutes).sum(axis=2) / 1000
+        times = pd.DatetimeIndex(wide.index).repeat(24) + pd.to_timedelta(np.tile(np.arange(24), len(wide)), unit="h")
+        found.append(pd.Series(values.reshape(-1), times))
+    return pd.concat(found).groupby(level=0).sum().rename("kw")
