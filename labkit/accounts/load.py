@@ -225,7 +225,8 @@ def _coincidence(hourly: pd.Series, top: float, system_kw: pd.Series) -> Estimat
         return None
     highest = both.nlargest(40, "system")
     ratio = highest["own"].to_numpy() / top
-    return Estimate(float(ratio[0]), *(float(q) for q in np.quantile(ratio, [0.025, 0.975])), n=40)
+    low, high = np.quantile(ratio, [0.025, 0.975])
+    return Estimate(float(ratio[0]), float(low), float(high), 40)
 
 
 def find_changes(account: AccountData) -> tuple[pd.DataFrame, pd.DataFrame]:

@@ -8,11 +8,11 @@
 from labkit.tariffs.bill import Bill
 from labkit.tariffs.charges import charge
 from labkit.tariffs.choice import Choice, best_contract, break_even, change_dates, choose
-from labkit.tariffs.determinants import Determinants
+from labkit.tariffs.determinants import Determinants, measure_load
 from labkit.tariffs.lines import Account
 from labkit.tariffs.many import bill_many
 from labkit.tariffs.power_factor import capacitor_kvar, power_factor_adjustment, power_factor_of
-from labkit.tariffs.rule import TariffError
+from labkit.tariffs.rule import Name, TariffError
 from labkit.tariffs.tariff import Tariff, read_tariffs
 
 __all__ = [
@@ -20,6 +20,7 @@ __all__ = [
     "Bill",
     "Choice",
     "Determinants",
+    "Name",
     "Tariff",
     "TariffError",
     "best_contract",
@@ -29,6 +30,7 @@ __all__ = [
     "change_dates",
     "charge",
     "choose",
+    "measure_load",
     "power_factor_adjustment",
     "power_factor_of",
     "read_tariffs",

@@ -289,3 +289,22 @@ def _by_group(load: np.ndarray, group: np.ndarray, out: np.ndarray, reduce: Any)
         contiguous = columns[-1] - columns[0] + 1 == len(columns)
         part = load[:, columns[0] : columns[-1] + 1] if contiguous else load[:, columns]
         flat[:, group[columns[0]]] = reduce(part, axis=1)
+
+
+def measure_load(
+    rule: TariffRule, load: pd.Series, interval_min: int, kvarh: pd.Series | None = None, *, any_date: bool = False
+) -> Determinants:
+    """Determinants of one load given as a Series of kWh by the start of its intervals.
+
+    Raises
+    ------
+    TariffError
+        For gaps, negative energy, or days outside the tariff's dates.
+    """
+    kwh = as_load("load", load.to_numpy())
+    grid = make_grid(load.index[0], interval_min, kwh.shape[1], rule.calendar)
+    refuse_gaps("load", kwh, grid)
+    refuse_negative("load", kwh, grid)
+    if not any_date:
+        check_validity(rule, grid)
+    return measure(rule, kwh, grid, None if kvarh is None else as_load("kvarh", kvarh.to_numpy()))

@@ -1,0 +1,40 @@
+"""Key accounts (大客户): who they are, their load explained, what would save them money.
+
+>>> from labkit import accounts
+>>> accounts.read_assumptions().movable_share
+0.1
+"""
+
+from labkit.accounts.advice import Advice, advise
+from labkit.accounts.assumptions import Assumptions, read_assumptions
+from labkit.accounts.case import Item
+from labkit.accounts.load import AccountData, AccountError, LoadAnalysis, analyse_load, read_accounts
+from labkit.accounts.ranking import (
+    CRITERIA,
+    count_tier_moves,
+    find_trends,
+    monthly_bills,
+    rank_accounts,
+    supply_costs,
+    tiers_by_period,
+)
+
+__all__ = [
+    "CRITERIA",
+    "AccountData",
+    "AccountError",
+    "Advice",
+    "Assumptions",
+    "Item",
+    "LoadAnalysis",
+    "advise",
+    "analyse_load",
+    "count_tier_moves",
+    "find_trends",
+    "monthly_bills",
+    "rank_accounts",
+    "read_accounts",
+    "read_assumptions",
+    "supply_costs",
+    "tiers_by_period",
+]
