@@ -7,7 +7,10 @@ apart for colour-blind readers and in grey print: one accent, the rest greys.
 
 from __future__ import annotations
 
+import html
 import importlib.util
+import io
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from functools import cache
@@ -200,3 +203,55 @@ def _name_line_ends(ax: Axes, ends: list[list[Any]]) -> None:
     for value, name, colour in ends:
         at = max(value, at + room)
         ax.annotate(name, (24, value), xytext=(24.3, at), color=colour, va="center", annotation_clip=False)
+
+
+#: Colour of a figure -> colour of the page, so that figures follow dark mode and print.
+_COLOURS = {
+    INK: "var(--ink)",
+    SOFT: "var(--soft)",
+    LINE: "var(--line)",
+    MUTED: "var(--muted)",
+    **{colour: f"var(--s{i})" for i, colour in enumerate(SERIES, 1)},
+}
+
+
+def theme_svg(svg: str, alt: str, prefix: str) -> str:
+    """An SVG of matplotlib's as part of a page: its colours, its font, an accessible name.
+
+    Parameters
+    ----------
+    prefix : str
+        Made part of every id, since a page holds several drawings.
+    """
+    body = svg[svg.index("<svg") :]
+    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
+    body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
+    # The white ground goes; the page's own shows through.
+    body = re.sub(r'<g id="patch_1">.*?</g>', "", body, count=1, flags=re.DOTALL)
+    body = re.sub(r'<g id="patch_2">\s*<path[^>]*style="fill: #ffffff"/>\s*</g>', "", body, count=1)
+    body = re.sub(r"font-family: [^;\"]+;?", "", body)
+    body = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", body)
+    for colour, variable in _COLOURS.items():
+        body = body.replace(colour, variable)
+    body = re.sub(r'id="([^"]+)"', rf'id="{prefix}-\1"', body)
+    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body)
+    body = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', body)
+    body = re.sub(r'\s+xmlns:xlink="[^"]+"', "", body)
+    box = re.search(r'viewBox="[^"]+"', body)
+    view = box.group(0) if box else ""
+    head = f'<svg {view} role="img" aria-label="{html.escape(alt)}" xmlns="http://www.w3.org/2000/svg">'
+    return head + body[body.index(">") + 1 :]
+
+
+def page_colours() -> str:
+    """The colours of the pages as CSS: light, dark and print."""
+    return Path(__file__).with_name("colours.css").read_text(encoding="utf-8")
+
+
+def to_page_svg(ax: Axes, alt: str, prefix: str = "f0") -> str:
+    """The figure of some axes as part of a page."""
+    out, figure = io.StringIO(), ax.get_figure(root=True)
+    assert figure is not None
+    with style():
+        figure.savefig(out, format="svg", metadata={"Date": None})
+    return theme_svg(out.getvalue(), alt, prefix)

@@ -18,11 +18,13 @@ from labkit.accounts.ranking import (
     supply_costs,
     tiers_by_period,
 )
+from labkit.accounts.sheet import AccountStudy, render_sheet, sheet, study_accounts, write_sheets
 
 __all__ = [
     "CRITERIA",
     "AccountData",
     "AccountError",
+    "AccountStudy",
     "Advice",
     "Assumptions",
     "Item",
@@ -35,6 +37,10 @@ __all__ = [
     "rank_accounts",
     "read_accounts",
     "read_assumptions",
+    "render_sheet",
+    "sheet",
+    "study_accounts",
     "supply_costs",
     "tiers_by_period",
+    "write_sheets",
 ]

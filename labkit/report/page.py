@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import re
 from dataclasses import dataclass
 from functools import cache
@@ -94,7 +95,7 @@ def fill_page(facts: PageFacts, *, title: str, eyebrow: str, body: str) -> str:
             eyebrow=eyebrow,
             body=body,
             utility=facts.utility,
-            css=(_HERE / "page.css").read_text(encoding="utf-8"),
+            css=figures.page_colours() + (_HERE / "page.css").read_text(encoding="utf-8"),
             words=words(facts.language),
             home=facts.home,
             other=facts.other,
@@ -202,57 +203,15 @@ def _output(output: Any, index: int, drawings: list[str], language: terms.Langua
 
 
 def _figure(said: dict[str, Any], data: dict[str, str], drawings: list[str]) -> str:
-    escape = _escape
+    escape = html.escape
     if "image/svg+xml" in data:
-        drawings.append(theme_svg(data["image/svg+xml"], said["alt"], f"f{len(drawings)}"))
+        drawings.append(figures.theme_svg(data["image/svg+xml"], said["alt"], f"f{len(drawings)}"))
     else:
         drawings.append(f'<img alt="{escape(said["alt"])}" src="data:image/png;base64,{data["image/png"].strip()}">')
     caption = f"<b>{escape(said['title'])}</b> {escape(said.get('caption', ''))}"
     return (
         f'<figure><div class="draw"><!--drawing {len(drawings) - 1}--></div><figcaption>{caption}</figcaption></figure>'
     )
-
-
-def _escape(text: str) -> str:
-    return text.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
-
-
-#: Colour of a figure -> colour of the page, so that figures follow dark mode and print.
-_COLOURS = {
-    figures.INK: "var(--ink)",
-    figures.SOFT: "var(--soft)",
-    figures.LINE: "var(--line)",
-    figures.MUTED: "var(--muted)",
-    **{colour: f"var(--s{i})" for i, colour in enumerate(figures.SERIES, 1)},
-}
-
-
-def theme_svg(svg: str, alt: str, prefix: str) -> str:
-    """An SVG of matplotlib's as part of a page: its colours, its font, an accessible name.
-
-    Parameters
-    ----------
-    prefix : str
-        Made part of every id, since a page holds several drawings.
-    """
-    body = svg[svg.index("<svg") :]
-    body = re.sub(r"<metadata>.*?</metadata>", "", body, flags=re.DOTALL)
-    body = re.sub(r"<!--.*?-->", "", body, flags=re.DOTALL)
-    # The white ground goes; the page's own shows through.
-    body = re.sub(r'<g id="patch_1">.*?</g>', "", body, count=1, flags=re.DOTALL)
-    body = re.sub(r'<g id="patch_2">\s*<path[^>]*style="fill: #ffffff"/>\s*</g>', "", body, count=1)
-    body = re.sub(r"font-family: [^;\"]+;?", "", body)
-    body = re.sub(r"font: ([\d.]+px)[^;\"]*", r"font-size: \1", body)
-    for colour, variable in _COLOURS.items():
-        body = body.replace(colour, variable)
-    body = re.sub(r'id="([^"]+)"', rf'id="{prefix}-\1"', body)
-    body = re.sub(r"url\(#([^)]+)\)", rf"url(#{prefix}-\1)", body)
-    body = re.sub(r'xlink:href="#([^"]+)"', rf'href="#{prefix}-\1"', body)
-    body = re.sub(r'\s+xmlns:xlink="[^"]+"', "", body)
-    box = re.search(r'viewBox="[^"]+"', body)
-    view = box.group(0) if box else ""
-    head = f'<svg {view} role="img" aria-label="{_escape(alt)}" xmlns="http://www.w3.org/2000/svg">'
-    return head + body[body.index(">") + 1 :]
 
 
 def _lead(soup: BeautifulSoup, language: terms.Language) -> None:

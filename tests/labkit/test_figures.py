@@ -89,7 +89,7 @@ def test_series_keep_apart_for_every_eye(matrix: list[list[float]]) -> None:
 
 
 def test_an_svg_becomes_part_of_the_page() -> None:
-    themed = page.theme_svg(svg_of(bars()), 'Bars: "a" < b', "f7")
+    themed = figures.theme_svg(svg_of(bars()), 'Bars: "a" < b', "f7")
     assert 'role="img"' in themed and 'aria-label="Bars: &quot;a&quot; &lt; b"' in themed
     assert "var(--ink)" in themed and figures.INK not in themed and "#ffffff" not in themed
     assert "http" not in themed.replace("http://www.w3.org/2000/svg", "") and "font-family" not in themed
