@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 
 from labkit import figures
-from labkit.report import page
 
 
 def svg_of(ax: mpl.axes.Axes) -> str:
