@@ -197,7 +197,10 @@ def plot_day_profiles(
 def _name_line_ends(ax: Axes, ends: list[list[Any]]) -> None:
     """Names at the right-hand ends, pushed apart where lines end close together."""
     low, high = ax.get_ylim()
-    room = (high - min(low, 0)) * 0.075
+    figure = ax.get_figure(root=True)
+    assert figure is not None
+    # A line of words is 0.19 in high; about 0.9 in of the figure is title and axis.
+    room = (high - min(low, 0)) * 0.19 / max(figure.get_figheight() - 0.9, 0.5)
     ends.sort(key=lambda end: end[0])
     at = -np.inf
     for value, name, colour in ends:

@@ -18,7 +18,15 @@ from labkit.accounts.ranking import (
     supply_costs,
     tiers_by_period,
 )
-from labkit.accounts.sheet import AccountStudy, render_sheet, sheet, study_accounts, write_sheets
+from labkit.accounts.sheet import (
+    AccountStudy,
+    render_sheet,
+    sheet,
+    sheet_file_name,
+    study_accounts,
+    write_sheets,
+    write_studies,
+)
 
 __all__ = [
     "CRITERIA",
@@ -39,8 +47,10 @@ __all__ = [
     "read_assumptions",
     "render_sheet",
     "sheet",
+    "sheet_file_name",
     "study_accounts",
     "supply_costs",
     "tiers_by_period",
     "write_sheets",
+    "write_studies",
 ]

@@ -30,13 +30,13 @@ _WORDS: dict[Language, dict[str, str]] = {
     "en": {
         "sheet": "Account sheet", "other": "中文", "other_lang": "zh-Hans", "table": "The figures behind the drawings",
         "do": "What saves money", "dont": "What not to do", "changed": "What changed", "what": "Advice",
-        "saving": "Saving (yuan a year)", "interval": "95% interval", "cost": "Cost (yuan)", "payback": "Payback (years)",
+        "saving": "Saving, yuan a year (95% interval)", "cost": "Cost (yuan)", "payback": "Payback (years)",
         "colon": ": ", "hour": "Hour", "to": " to ",
     },
     "zh": {
         "sheet": "大客户服务单", "other": "English", "other_lang": "en", "table": "图中数据",
         "do": "可以节约的", "dont": "不宜做的", "changed": "用电变化", "what": "建议",
-        "saving": "年节约（元）", "interval": "95% 区间", "cost": "投资（元）", "payback": "回收期（年）",
+        "saving": "年节约，元（95% 区间）", "cost": "投资（元）", "payback": "回收期（年）",
         "colon": "：", "hour": "时刻", "to": " 至 ",
     },
 }  # fmt: skip
@@ -205,7 +205,7 @@ def _key_figures(study: AccountStudy, language: Language) -> list[tuple[str, str
         pf = float(power_factor_of(np.array([data.load.sum()]), np.array([data.kvarh.abs().sum()]))[0])
     bill, standard = study.advice.bill_yuan, data.facts["pf_standard"]
     energy = f"{load.energy_kwh / 1e4:,.1f} 万千瓦时" if zh else f"{load.energy_kwh / 1000:,.0f} MWh"
-    cost = f"{bill / 1e4:,.1f} 万元" if zh else f"{bill:,.0f} yuan"
+    cost = f"{bill / 1e4:,.1f} 万元" if zh else f"{bill / 1e6:,.2f} million yuan"
     at = load.maximum_demand_at
     when = f"{at.month} 月 {at.day} 日 {at:%H:%M}" if zh else f"{at.day} {at:%b %H:%M}"
     factor = f"{load.base_load_kw:,.0f} kW"
@@ -314,9 +314,10 @@ def _item(item: Item, language: Language) -> dict[str, Any]:
         "title": item.title.label(language),
         "detail": item.detail.label(language),
         "saving": "–" if saving is None else _money(saving.value),
-        "interval": "–" if saving is None else _interval(saving, language),
+        "interval": "" if saving is None else _interval(saving, language),
         "cost": _money(item.cost_yuan) if item.cost_yuan else "–",
-        "payback": "–" if payback is None else f"{payback.value:.1f} ({payback.low:.1f}–{payback.high:.1f})",
+        "payback": "–" if payback is None else f"{payback.value:.1f}",
+        "payback_interval": "" if payback is None else f"{payback.low:.1f}–{payback.high:.1f}",
     }
 
 
@@ -361,17 +362,23 @@ def write_sheets(
     """
     studies, refused = study_accounts(lab, customer_ids, tariffs)
     for language in languages:
-        (folder / language).mkdir(parents=True, exist_ok=True)
-        other = next((lang for lang in languages if lang != language), None)
-        for name, study in studies.items():
-            link = f"../{other}/{_file_name(name)}" if other else ""
-            (folder / language / _file_name(name)).write_text(
-                render_sheet(study, lab, language, link), encoding="utf-8"
-            )
+        write_studies(studies, lab, folder, language, languages)
     return list(studies), refused
 
 
-def _file_name(customer_id: str) -> str:
+def write_studies(
+    studies: dict[str, AccountStudy], lab: Lab, folder: Path, language: Language, languages: Sequence[Language]
+) -> None:
+    """Studies as sheets of one language, with links to another where there is one."""
+    (folder / language).mkdir(parents=True, exist_ok=True)
+    other = next((lang for lang in languages if lang != language), None)
+    for name, study in studies.items():
+        link = f"../{other}/{sheet_file_name(name)}" if other else ""
+        page = render_sheet(study, lab, language, link)
+        (folder / language / sheet_file_name(name)).write_text(page, encoding="utf-8")
+
+
+def sheet_file_name(customer_id: str) -> str:
     """A safe file name; an id is data."""
     safe = "".join(c if c.isalnum() or c in "-_" else "_" for c in customer_id)
     return f"{safe or 'account'}.html"

@@ -11,7 +11,9 @@ from labkit.report.page import PageFacts, fill_page
 Entry = tuple[str, str, str, str, bool]
 
 
-def render_index(entries: Sequence[Entry], facts: PageFacts, failures: Sequence[str], prefix: str) -> str:
+def render_index(
+    entries: Sequence[Entry], facts: PageFacts, failures: Sequence[str], prefix: str, more: str = ""
+) -> str:
     """The index page.
 
     Parameters
@@ -21,6 +23,8 @@ def render_index(entries: Sequence[Entry], facts: PageFacts, failures: Sequence[
         What to say of notebooks that did not run.
     prefix : str
         Path from the index to the pages, such as ``zh/``.
+    more : str
+        What stands below the list (safe HTML).
     """
     chinese = facts.language == "zh"
     parts = []
@@ -32,7 +36,7 @@ def render_index(entries: Sequence[Entry], facts: PageFacts, failures: Sequence[
     for number, name, question, answer, failed in entries:
         asked = escape(question) if failed else f'<a href="{escape(prefix + name)}">{escape(question)}</a>'
         items.append(f'<li><p class="i">{number}</p><h2>{asked}</h2>{answer}</li>')
-    parts.append(f'<ul class="list">{"".join(items)}</ul>')
+    parts += [f'<ul class="list">{"".join(items)}</ul>', more]
     title = "电力客户研究报告" if chinese else "Reports on electricity customers"
     home = PageFacts(
         facts.language, facts.utility, facts.period, facts.digest, facts.version, home="", other=facts.other

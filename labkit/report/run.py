@@ -24,12 +24,15 @@ from tqdm import tqdm
 import labkit
 from labkit import terms
 from labkit.report.display import FIGURES_VARIABLE, FINDINGS_VARIABLE, Finding
+from labkit.report.handouts import Handouts, write_account_sheets
 from labkit.report.index import render_index
 from labkit.report.page import PageFacts, answer_of, question, render_page
 from labkit.store import Manifest, StoreError, swap_in, sweep_unfinished
 
 NOTEBOOKS = Path(labkit.__file__).parents[1] / "notebooks"
 _AT_ONCE = 2
+#: The notebook on key accounts: with it come the account sheets.
+_ACCOUNTS = "05"
 _TIMEOUT_S = 1800
 
 
@@ -141,7 +144,11 @@ def run_report(
         failures = _run_jobs(jobs, data, work, progress)
         if len(failures) == len(jobs):
             raise ReportError("no notebook ran to its end, nothing is published: " + "; ".join(map(str, failures)))
-        pages = _write_pages(jobs, work, manifest, languages, failures)
+        handouts = Handouts()
+        if any(path.stem[:2] == _ACCOUNTS for path in paths):
+            facts = {language: _facts(manifest, language, _other(languages, language)) for language in languages}
+            handouts = write_account_sheets(data, work, languages, facts)
+        pages = _write_pages(jobs, work, manifest, languages, failures, handouts)
         target = out / f"run-{manifest.digest[:8]}"
         swap_in(work, target)
     finally:
@@ -225,7 +232,12 @@ def _kill(job: _Job) -> None:
 
 
 def _write_pages(
-    jobs: list[_Job], work: Path, manifest: Manifest, languages: Sequence[terms.Language], failures: list[Failure]
+    jobs: list[_Job],
+    work: Path,
+    manifest: Manifest,
+    languages: Sequence[terms.Language],
+    failures: list[Failure],
+    handouts: Handouts,
 ) -> list[Path]:
     pages: list[Path] = []
     for language in languages:
@@ -243,11 +255,21 @@ def _write_pages(
             entries.append((job.number, name, question(job.notebook, language), answer_of(job.notebook), False))
         mine = [str(failure) for failure in failures if failure.language == language]
         facts = _facts(manifest, language, f"../{other}/index.html" if other else "")
-        (work / language / "index.html").write_text(render_index(entries, facts, mine, ""), encoding="utf-8")
+        (work / language / "index.html").write_text(
+            render_index(entries, facts, mine, "", handouts.section(language, "../")), encoding="utf-8"
+        )
         if language == languages[-1]:
             top = _facts(manifest, language, f"{other}/index.html" if other else "")
-            (work / "index.html").write_text(render_index(entries, top, mine, f"{language}/"), encoding="utf-8")
+            (work / "index.html").write_text(
+                render_index(entries, top, mine, f"{language}/", handouts.section(language, "")), encoding="utf-8"
+            )
     return pages
+
+
+def _other(languages: Sequence[terms.Language], language: terms.Language) -> str:
+    """Address of the list of sheets in the other language; empty if there is none."""
+    other = next((lang for lang in languages if lang != language), None)
+    return f"../{other}/index.html" if other else ""
 
 
 def _facts(manifest: Manifest, language: terms.Language, other: str) -> PageFacts:

@@ -11,8 +11,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 import labkit
-from labkit.accounts import rank_accounts, sheet, study_accounts, write_sheets
-from labkit.accounts.sheet import _file_name
+from labkit.accounts import rank_accounts, sheet, sheet_file_name, study_accounts, write_sheets
 from labkit.lab import Lab
 from labkit.tariffs import TariffError
 
@@ -77,8 +76,8 @@ def test_a_tariff_nobody_knows_is_said_and_the_rest_goes_on(lab: Lab, account: s
 
 
 def test_file_names_are_safe_whatever_an_id_is() -> None:
-    assert _file_name("../../etc/passwd") == "______etc_passwd.html"
-    assert _file_name("客户 1") == "客户_1.html" and _file_name("") == "account.html"
+    assert sheet_file_name("../../etc/passwd") == "______etc_passwd.html"
+    assert sheet_file_name("客户 1") == "客户_1.html" and sheet_file_name("") == "account.html"
 
 
 def test_hostile_ids_are_text(lab: Lab, account: str) -> None:

@@ -1,0 +1,122 @@
+"""What a run writes besides pages: the account sheets, with a list for account managers."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+
+import labkit
+from labkit import accounts, terms
+from labkit.accounts import AccountStudy
+from labkit.report.page import PageFacts, fill_page
+
+_FOLDER = "accounts"
+
+
+@dataclass(frozen=True)
+class Handouts:
+    """Files to hand on.
+
+    Attributes
+    ----------
+    sheets_count : int
+        Accounts that have a sheet, in each language.
+    refused : tuple of str
+        Why there is none for others, a sentence each.
+    """
+
+    sheets_count: int = 0
+    refused: tuple[str, ...] = ()
+
+    def section(self, language: terms.Language, prefix: str) -> str:
+        """What the index says of them (safe HTML); empty if there is nothing."""
+        if not self.sheets_count and not self.refused:
+            return ""
+        zh = language == "zh"
+        parts = [f"<h2>{'供下发的文件' if zh else 'To hand on'}</h2>"]
+        if self.sheets_count:
+            link = f"{prefix}{_FOLDER}/{language}/index.html"
+            words = (
+                f"{self.sheets_count} 份大客户服务单，每户一页 A4，供客户经理使用"
+                if zh
+                else f"{self.sheets_count} account sheets, one A4 page each, for account managers"
+            )
+            parts.append(f'<p><a href="{link}">{words}</a></p>')
+        parts += [f'<p class="note">{escape(text)}</p>' for text in self.refused]
+        return "\n".join(parts)
+
+
+def write_account_sheets(
+    data: Path, folder: Path, languages: Sequence[terms.Language], facts: dict[terms.Language, PageFacts]
+) -> Handouts:
+    """Sheets of the key accounts of a data folder, with a list of them in each language.
+
+    Parameters
+    ----------
+    data : Path
+        A store; without readings or bills there is nothing to write.
+    folder : Path
+        Of the run.
+    facts : dict
+        What the list says of itself, by language.
+    """
+    with labkit.open(data, verify=False) as lab:
+        if not lab.has("readings", "bills"):
+            return Handouts()
+        ranked = accounts.rank_accounts(lab)
+        metered = set(lab.run(lab.readings.select("customer_id").distinct())["customer_id"])
+        ids = [str(name) for name in ranked.loc[ranked["key_account"], "customer_id"] if name in metered]
+        if not ids:
+            return Handouts()
+        studies, refused = accounts.study_accounts(lab, ids)
+        for language in languages:
+            accounts.write_studies(studies, lab, folder / _FOLDER, language, languages)
+            page = _list_page(studies, language, facts[language])
+            (folder / _FOLDER / language / "index.html").write_text(page, encoding="utf-8")
+    return Handouts(len(studies), tuple(refused.values()))
+
+
+def _list_page(studies: dict[str, AccountStudy], language: terms.Language, facts: PageFacts) -> str:
+    zh = language == "zh"
+    heads = (
+        ("客户", "用电类别", "年电费（元）", "收益最大的一项", "年节约（元）", "95% 区间")
+        if zh
+        else ("Account", "Class", "Bill a year (yuan)", "Largest saving", "Yuan a year", "95% interval")
+    )
+    rows = []
+    for name, study in studies.items():
+        best = next((item for item in study.advice.to_do if item.saving is not None), None)
+        kind = terms.category("customer_class", study.data.facts["customer_class"], language)
+        value = best.saving.value if best and best.saving else 0.0
+        ends = f"{best.saving.low:,.0f} – {best.saving.high:,.0f}" if best and best.saving else "–"
+        title = best.title.label(language) if best else "–"
+        link = f'<a href="{escape(accounts.sheet_file_name(name))}">{escape(name)}</a>'
+        cells = (kind, f"{study.advice.bill_yuan:,.0f}", title, f"{value:,.0f}", ends)
+        classes = (' class="t"', "", ' class="t"', "", "")
+        rows.append(
+            (
+                value,
+                f'<tr><th scope="row">{link}</th>'
+                + "".join(f"<td{c}>{escape(t)}</td>" for t, c in zip(cells, classes, strict=True))
+                + "</tr>",
+            )
+        )
+    rows.sort(key=lambda row: -row[0])
+    aligned = ("", ' class="t"', "", ' class="t"', "", "")
+    head = "".join(f'<th scope="col"{c}>{escape(h)}</th>' for h, c in zip(heads, aligned, strict=True))
+    body = "".join(row for _, row in rows)
+    note = (
+        "每户一页，供客户经理上门时使用；内容涉及单个客户，请勿对外公开。按年节约由大到小排列。"
+        if zh
+        else "One page an account, for the account manager's visit; single customers can be seen here, so keep it inside. "
+        "Largest saving first."
+    )
+    title = "大客户服务单" if zh else "Account sheets"
+    return fill_page(
+        facts,
+        title=title,
+        eyebrow=f"{facts.utility} · {facts.period}",
+        body=f'<p class="note">{note}</p><div class="wide"><table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>',
+    )
