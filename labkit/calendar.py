@@ -147,6 +147,19 @@ class PeriodRules:
         """
         return [self.names[code] for code in self.codes(interval_min)[month - 1, DAY_TYPES.index(day_type)]]
 
+    def spans(self, period: str, month: int, day_type: str = "workday") -> list[tuple[float, float]]:
+        """Hours [start, end) of a period on a day.
+
+        Examples
+        --------
+        >>> read_periods().spans("peak", month=4)
+        [(10.0, 12.0), (15.0, 21.0)]
+        """
+        day = self.schedule[month - 1, DAY_TYPES.index(day_type)]
+        here = np.concatenate([[False], day == (self.names.index(period) if period in self.names else -2), [False]])
+        edges = np.flatnonzero(np.diff(here.astype(int))) / 4
+        return [(float(a), float(b)) for a, b in zip(edges[::2], edges[1::2], strict=True)]
+
 
 def _clock(hour: float) -> str:
     return f"{int(hour):02d}:{round(hour % 1 * 60):02d}"

@@ -194,6 +194,36 @@ def plot_day_profiles(
     return ax
 
 
+def plot_lorenz(curve: pd.DataFrame, *, x_label: str, y_label: str, ax: Axes | None = None) -> Axes:
+    """Share of the total over share of customers, with the line on which all bring the same.
+
+    Parameters
+    ----------
+    curve : DataFrame
+        ``customers_share`` and ``value_share``.
+    x_label, y_label : str
+        With their units, per cent.
+    ax : Axes, optional
+
+    Returns
+    -------
+    Axes
+    """
+    with style():
+        ax = ax or new_axes(5.4, 3.6)
+        x, y = curve["customers_share"] * 100, curve["value_share"] * 100
+        ax.fill_between(x, y, x, color=ACCENT, alpha=0.12, linewidth=0)
+        ax.plot([0, 100], [0, 100], color=MUTED, linewidth=1.2)
+        ax.plot(x, y, color=ACCENT, linewidth=2)
+        ax.set_xlim(0, 100)
+        ax.set_ylim(0, 101)
+        ax.set_xlabel(x_label, loc="right")
+        ax.set_title(y_label, fontsize=10, color=SOFT)
+        ax.grid(axis="y")
+        ax.set_axisbelow(True)
+    return ax
+
+
 def _name_line_ends(ax: Axes, ends: list[list[Any]]) -> None:
     """Names at the right-hand ends, pushed apart where lines end close together."""
     low, high = ax.get_ylim()

@@ -17,6 +17,7 @@ from labkit.estimates import Estimate, estimate_by_bootstrap, estimate_share
 from labkit.lab import Lab
 from labkit.schema import TABLES, value_rules
 from labkit.store import SLOT_COLUMNS
+from labkit.tariffs import bill_many
 
 
 def check_rules(lab: Lab) -> pd.DataFrame:
@@ -84,6 +85,34 @@ def reconcile_bills(lab: Lab, complete: float = 0.999, tolerance: float = 0.01) 
     return joined[["customer_id", "period", "bill_kwh", "readings_kwh", "ratio", "agrees"]].sort_values(
         ["customer_id", "period"], ignore_index=True
     )
+
+
+def reprice_bills(lab: Lab, tolerance_yuan: float = 0.005) -> pd.DataFrame:
+    """Bills worked out anew from the readings and the tariffs, months without a gap.
+
+    Parameters
+    ----------
+    tolerance_yuan : float
+        Difference up to which they agree [yuan].
+
+    Returns
+    -------
+    DataFrame
+        ``customer_id``, ``period``, ``tariff_id``, ``billed_yuan``,
+        ``repriced_yuan``, ``agrees``.
+
+    Raises
+    ------
+    TariffError
+        If a customer's tariff is not known.
+    """
+    mine = bill_many(None, lab, any_date=True)
+    bills = lab.run(lab.bills.select("customer_id", "period", billed_yuan="total_yuan"))
+    whole = mine[mine["hours_missing"] == 0].rename(columns={"month": "period", "total_yuan": "repriced_yuan"})
+    both = whole[["customer_id", "period", "tariff_id", "repriced_yuan"]].merge(bills, on=["customer_id", "period"])
+    both["agrees"] = (both["repriced_yuan"] - both["billed_yuan"]).abs() <= tolerance_yuan
+    columns = ["customer_id", "period", "tariff_id", "billed_yuan", "repriced_yuan", "agrees"]
+    return both[columns].sort_values(["customer_id", "period"], ignore_index=True)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,16 @@ from labkit.accounts.sheet import (
     write_sheets,
     write_studies,
 )
+from labkit.accounts.summary import (
+    describe_loads,
+    estimate_total_saving,
+    largest_savings,
+    summarise_advice,
+    summarise_criteria,
+    summarise_modes,
+    summarise_moves,
+    summarise_trends,
+)
 
 __all__ = [
     "CRITERIA",
@@ -40,7 +50,10 @@ __all__ = [
     "advise",
     "analyse_load",
     "count_tier_moves",
+    "describe_loads",
+    "estimate_total_saving",
     "find_trends",
+    "largest_savings",
     "monthly_bills",
     "rank_accounts",
     "read_accounts",
@@ -49,6 +62,11 @@ __all__ = [
     "sheet",
     "sheet_file_name",
     "study_accounts",
+    "summarise_advice",
+    "summarise_criteria",
+    "summarise_modes",
+    "summarise_moves",
+    "summarise_trends",
     "supply_costs",
     "tiers_by_period",
     "write_sheets",

@@ -91,11 +91,9 @@ def _hours(periods: PeriodRules, month: int, code: int, language: Language) -> s
     """Hours of a period; day types apart only where they differ."""
     if len(periods.names) == 1:
         return ""
-    days = periods.schedule[month - 1]
     told: dict[str, list[str]] = {}
-    for kind, day in zip(DAY_TYPES, days, strict=True):
-        edges = np.flatnonzero(np.diff(np.concatenate([[0], (day == code).astype(int), [0]])))
-        spans = ", ".join(f"{a / 4:g}–{b / 4:g}" for a, b in zip(edges[::2], edges[1::2], strict=True))
+    for kind in DAY_TYPES:
+        spans = ", ".join(f"{a:g}–{b:g}" for a, b in periods.spans(periods.names[code], month, kind))
         if spans:
             told.setdefault(spans, []).append(category("day_type", kind, language))
     spans_told = [
