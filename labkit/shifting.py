@@ -130,7 +130,7 @@ def shift_with_demand(
     floor_kwh: np.ndarray | float = 0.0,
     limit_kwh: float = np.inf,
     cost: float = 0.0,
-    rounds: int = 60,
+    rounds: int = 45,
 ) -> np.ndarray:
     """The cheapest load when the month's highest slot is paid for as well.
 
@@ -176,6 +176,8 @@ def shift_with_demand(
         return np.where(possible, energy + demand * np.maximum(limit, floor), np.inf), moved
 
     high = np.maximum(peak, np.minimum(limit_kwh, peak + up.max()))
+    if not demand.any():
+        return total(high)[1]
     low = _lowest_limit(lambda limit: total(limit)[0], np.zeros(months), high)
     ratio = (np.sqrt(5) - 1) / 2
     a, b = low.copy(), high.copy()
@@ -184,8 +186,11 @@ def shift_with_demand(
     for _ in range(rounds):
         left = cost_c <= cost_d
         a, b = np.where(left, a, c), np.where(left, d, b)
-        c, d = b - ratio * (b - a), a + ratio * (b - a)
-        cost_c, cost_d = total(c)[0], total(d)[0]
+        # One of the two points inside stays; the other is new.
+        new = np.where(left, b - ratio * (b - a), a + ratio * (b - a))
+        cost_new = total(new)[0]
+        c, d = np.where(left, new, d), np.where(left, c, new)
+        cost_c, cost_d = np.where(left, cost_new, cost_d), np.where(left, cost_c, cost_new)
     tried = np.stack([a, b, c, d, low, high, np.clip(floor, low, high), np.clip(peak, low, high)])
     best = tried[np.argmin([total(limit)[0] for limit in tried], axis=0), np.arange(months)]
     return total(best)[1]
@@ -193,7 +198,7 @@ def shift_with_demand(
 
 def _lowest_limit(total: Callable[[np.ndarray], np.ndarray], low: np.ndarray, high: np.ndarray) -> np.ndarray:
     """The lowest peak that can be kept, by bisection; from above, so that it is kept."""
-    for _ in range(60):
+    for _ in range(45):
         middle = (low + high) / 2
         possible = np.isfinite(total(middle))
         low, high = np.where(possible, low, middle), np.where(possible, middle, high)

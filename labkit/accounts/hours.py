@@ -38,7 +38,6 @@ def advise_hours(case: Case) -> Iterator[Item]:
         floor_kwh=limit,
         limit_kwh=top,
         cost=case.assume.moving_yuan_per_kwh,
-        rounds=40,
     )
     moved = np.maximum(load - after, 0.0)
     series = pd.Series(after.reshape(-1), case.load.index)

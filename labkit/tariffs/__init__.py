@@ -10,7 +10,7 @@ from labkit.tariffs.charges import charge
 from labkit.tariffs.choice import Choice, best_contract, break_even, change_dates, choose
 from labkit.tariffs.determinants import Determinants, measure_load
 from labkit.tariffs.lines import Account
-from labkit.tariffs.many import bill_many
+from labkit.tariffs.many import bill_loads, bill_many
 from labkit.tariffs.power_factor import capacitor_kvar, power_factor_adjustment, power_factor_of
 from labkit.tariffs.rule import Name, TariffError
 from labkit.tariffs.tariff import Tariff, read_tariffs
@@ -24,6 +24,7 @@ __all__ = [
     "Tariff",
     "TariffError",
     "best_contract",
+    "bill_loads",
     "bill_many",
     "break_even",
     "capacitor_kvar",

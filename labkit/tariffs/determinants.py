@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from labkit import calendar
+from labkit.tariffs.parse import all_day_periods
 from labkit.tariffs.rule import ContractCharge, DemandCharge, TariffError, TariffRule
 
 _TIME = "%Y-%m-%d %H:%M"
@@ -176,32 +177,20 @@ def measure(rule: TariffRule, kwh: np.ndarray, grid: Grid, kvarh: np.ndarray | N
     kwh : ndarray, shape (n, intervals)
     kvarh : ndarray, shape (n, intervals), optional
     """
-    n, m = len(kwh), len(grid.months)
-    energy = np.zeros((n, m, len(rule.energy.periods.names)))
-    _by_group(kwh, grid.month_of * energy.shape[2] + grid.codes(rule.energy.periods), energy, np.sum)
-    max_kw = np.zeros((n, m, 1))
-    window = _window_of(rule)
-    load, coarse = _windowed(kwh, grid, window)
-    _by_group(load, coarse.month_of, max_kw, np.max)
-    peaks = []
-    for charge in rule.demand_charges:
-        load, coarse = _windowed(kwh, grid, charge.window_min)
-        if charge.unit == "kVA":
-            if kvarh is None:
-                raise TariffError(
-                    f"{rule.id}: {charge.name.en} is per kVA, which needs kvarh; give the reactive energy"
-                )
-            load = np.hypot(load, _windowed(kvarh, grid, charge.window_min)[0])
-        peak = np.zeros((n, m, len(charge.periods.names)))
-        _by_group(load, coarse.month_of * peak.shape[2] + coarse.codes(charge.periods), peak, np.max)
-        peaks.append(peak)
+    charges, window = rule.demand_charges, _window_of(rule)
+    slots = 1440 // grid.interval_min
+    plain = grid.slot[0] == 0 and grid.count % slots == 0 and not any(charge.unit == "kVA" for charge in charges)
+    if plain and max(window, *(charge.window_min for charge in charges), 0) <= grid.interval_min:
+        energy, max_kw, peaks = _measure_days(rule, kwh, grid)
+    else:
+        energy = _reduce(kwh, grid, rule.energy.periods, np.sum)
+        max_kw = _reduce(*_windowed(kwh, grid, window), all_day_periods(), np.max)[..., 0]
+        peaks = [_measure_peak(rule, charge, kwh, kvarh, grid) for charge in charges]
     reactive = None
     if kvarh is not None:
-        reactive = np.zeros((n, m, 1))
         # Energy sent back counts as well: each interval without its sign.
-        _by_group(np.abs(kvarh), grid.month_of, reactive, np.sum)
-        reactive = reactive[..., 0].round(6)
-    found = Determinants(grid.months, energy.round(6), max_kw[..., 0], tuple(peaks), reactive)
+        reactive = _reduce(np.abs(kvarh), grid, all_day_periods(), np.sum)[..., 0].round(6)
+    found = Determinants(grid.months, energy.round(6), max_kw, tuple(peaks), reactive)
     return replace(found, tiers=_fill_tiers(rule, found, kwh, grid)) if rule.energy.fills_by_hour else found
 
 
@@ -280,15 +269,53 @@ def _windowed(kwh: np.ndarray, grid: Grid, window_min: int) -> tuple[np.ndarray,
     )
 
 
-def _by_group(load: np.ndarray, group: np.ndarray, out: np.ndarray, reduce: Any) -> None:
-    """Reduce the columns of each group into ``out`` (n, months, periods)."""
-    flat = out.reshape(len(out), -1)
-    order = np.argsort(group, kind="stable")
-    ends = np.flatnonzero(np.diff(group[order])) + 1
-    for columns in np.split(order, ends):
-        contiguous = columns[-1] - columns[0] + 1 == len(columns)
-        part = load[:, columns[0] : columns[-1] + 1] if contiguous else load[:, columns]
-        flat[:, group[columns[0]]] = reduce(part, axis=1)
+def _measure_peak(
+    rule: TariffRule, charge: DemandCharge, kwh: np.ndarray, kvarh: np.ndarray | None, grid: Grid
+) -> np.ndarray:
+    load, coarse = _windowed(kwh, grid, charge.window_min)
+    if charge.unit == "kVA":
+        if kvarh is None:
+            raise TariffError(f"{rule.id}: {charge.name.en} is per kVA, which needs kvarh; give the reactive energy")
+        load = np.hypot(load, _windowed(kvarh, grid, charge.window_min)[0])
+    return _reduce(load, coarse, charge.periods, np.max)
+
+
+def _reduce(load: np.ndarray, grid: Grid, periods: calendar.PeriodRules, reduce: Any) -> np.ndarray:
+    """Sum or highest of each month and period, shape (n, months, periods)."""
+    out = np.zeros((len(load), len(grid.months), len(periods.names)))
+    group, flat = grid.month_of * out.shape[2] + grid.codes(periods), out.reshape(len(out), -1)
+    for one in np.unique(group):
+        flat[:, one] = reduce(load[:, group == one], axis=1)
+    return out
+
+
+def _measure_days(rule: TariffRule, kwh: np.ndarray, grid: Grid) -> tuple[np.ndarray, np.ndarray, list[np.ndarray]]:
+    """Energy and peaks of whole days, in one pass: days of a kind first, then the slots of a period.
+
+    A day's readings lie together in memory, so nothing is gathered one by one.
+    """
+    slots, months = 1440 // grid.interval_min, len(grid.months)
+    days = kwh.reshape(len(kwh), -1, slots)
+    month_of = grid.month_of[::slots]
+    rules = [rule.energy.periods, *(charge.periods for charge in rule.demand_charges)]
+    codes = np.stack([grid.codes(periods).reshape(-1, slots) for periods in rules], axis=1)
+    energy = np.zeros((len(kwh), months, len(rules[0].names)))
+    max_kw = np.zeros((len(kwh), months))
+    peaks = [np.zeros((len(kwh), months, len(periods.names))) for periods in rules[1:]]
+    for j in range(months):
+        mine = np.flatnonzero(month_of == j)
+        plans, which = np.unique(codes[mine].reshape(len(mine), -1), axis=0, return_inverse=True)
+        for i, plan in enumerate(plans.reshape(-1, len(rules), slots)):
+            alike = days[:, mine[0] : mine[-1] + 1] if len(plans) == 1 else days[:, mine[which.reshape(-1) == i]]
+            total, top = alike.sum(axis=1), alike.max(axis=1)
+            max_kw[:, j] = np.maximum(max_kw[:, j], top.max(axis=1))
+            for p in np.unique(plan[0]):
+                energy[:, j, p] += total[:, plan[0] == p].sum(axis=1)
+            for peak, code in zip(peaks, plan[1:], strict=True):
+                for p in np.unique(code):
+                    peak[:, j, p] = np.maximum(peak[:, j, p], top[:, code == p].max(axis=1))
+    scale = 60 / grid.interval_min
+    return energy, (max_kw * scale).round(9), [(peak * scale).round(9) for peak in peaks]
 
 
 def measure_load(

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import reduce
 from operator import add
 
@@ -16,11 +18,21 @@ from labkit import calendar
 from labkit.lab import Lab
 from labkit.store import SLOT_COLUMNS
 from labkit.tariffs.charges import charge
-from labkit.tariffs.determinants import Determinants
+from labkit.tariffs.determinants import (
+    Determinants,
+    as_load,
+    check_validity,
+    make_grid,
+    measure,
+    refuse_gaps,
+    refuse_negative,
+)
 from labkit.tariffs.lines import KINDS, Account
 from labkit.tariffs.rule import ContractCharge, DemandCharge, TariffError, TariffRule
 from labkit.tariffs.tariff import Tariff, read_tariffs
 
+#: Customers of a block, and blocks at once.
+_BLOCK, _AT_ONCE = 500, 2
 _MONEY = tuple(f"{kind}_yuan" for kind in KINDS)
 
 
@@ -89,6 +101,69 @@ def bill_many(
     if not parts:
         raise TariffError("no customer of the lab has one of these tariffs; compare their ids with tariff_id")
     return pd.concat(parts).sort_values(["customer_id", "month"], ignore_index=True)
+
+
+def bill_loads(
+    tariff: Tariff,
+    kwh: np.ndarray,
+    start: str | dt.date | pd.Timestamp,
+    interval_min: int,
+    *,
+    kvarh: np.ndarray | None = None,
+    capacity_kva: np.ndarray | float | None = None,
+    contract_kw: np.ndarray | float | None = None,
+    pf_standard: np.ndarray | float | None = None,
+    any_date: bool = False,
+) -> pd.DataFrame:
+    """Bills of many loads held in memory: all customers at once, in blocks.
+
+    Parameters
+    ----------
+    kwh : ndarray, shape (customers, intervals)
+        Energy of each interval [kWh], without gaps.
+    start, interval_min, kvarh, any_date
+        As in `Tariff.bill`.
+    capacity_kva, contract_kw, pf_standard : float or ndarray, shape (customers,)
+        One for all, or one each.
+
+    Returns
+    -------
+    DataFrame
+        ``row`` (place of the customer in `kwh`), ``month``, and energy, demand and
+        money as `bill_many` gives them.
+
+    Examples
+    --------
+    >>> from labkit.tariffs import read_tariffs
+    >>> loads = np.full((2, 744), 100.0)
+    >>> bill_loads(read_tariffs()["TWO_PART_CAPACITY"], loads, "2025-03-01", 60, capacity_kva=315)["basic_yuan"].tolist()
+    [8190.0, 8190.0]
+    """
+    load = np.atleast_2d(np.asarray(kwh))
+    grid = make_grid(start, interval_min, load.shape[1], tariff.calendar)
+    if not any_date:
+        check_validity(tariff, grid)
+    if kvarh is not None and np.shape(kvarh) != load.shape:
+        raise TariffError(f"kvarh has the shape {np.shape(kvarh)} and kwh {load.shape}: give one for each interval")
+    known = [
+        None if value is None else np.broadcast_to(np.asarray(value, dtype=float), (len(load),))
+        for value in (capacity_kva, contract_kw, pf_standard)
+    ]
+
+    def bill_block(low: int) -> pd.DataFrame:
+        part = as_load("kwh", load[low : low + _BLOCK])
+        refuse_gaps("kwh", part, grid)
+        refuse_negative("kwh", part, grid)
+        reactive = None if kvarh is None else as_load("kvarh", kvarh[low : low + _BLOCK])
+        account = Account(*(None if value is None else value[low : low + _BLOCK] for value in known))
+        table = _amounts(tariff, measure(tariff, part, grid, reactive), account)
+        table.insert(0, "month", np.tile(grid.months, len(part)))
+        table.insert(0, "row", np.repeat(np.arange(low, low + len(part)), len(grid.months)))
+        return table
+
+    # Sums over arrays leave the interpreter free, so two blocks go on at once.
+    with ThreadPoolExecutor(_AT_ONCE) as pool:
+        return pd.concat(pool.map(bill_block, range(0, len(load), _BLOCK)), ignore_index=True)
 
 
 def _accounts(lab: Lab, customers: Sequence[str] | None) -> pd.DataFrame:
@@ -295,7 +370,8 @@ def _amounts(rule: TariffRule, found: Determinants, account: Account) -> pd.Data
         for p, name in enumerate(rule.energy.periods.names)
         if name in calendar.PERIODS
     }
-    columns = {"kwh": found.kwh.sum(axis=2).round(3), **by_period, "kvarh": found.kvarh, "max_demand_kw": found.max_kw}
+    kvarh = np.full(found.max_kw.shape, np.nan) if found.kvarh is None else found.kvarh
+    columns = {"kwh": found.kwh.sum(axis=2).round(3), **by_period, "kvarh": kvarh, "max_demand_kw": found.max_kw}
     columns |= money | {"total_yuan": total}
     table = pd.DataFrame({name: np.asarray(values).reshape(-1) for name, values in columns.items()})
     table[[*_MONEY, "total_yuan"]] = table[[*_MONEY, "total_yuan"]].round(2)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import math
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -172,6 +173,7 @@ def parse_tiers(raw: Any, where: str) -> Tiers:
     return tuple(tiers)
 
 
+@cache
 def all_day_periods() -> PeriodRules:
     """One period for all hours."""
     return parse_periods({"hours": {ALL_DAY: [[0, 24]]}}, "all hours")
