@@ -210,7 +210,7 @@ def plot_lorenz(curve: pd.DataFrame, *, x_label: str, y_label: str, ax: Axes | N
     Axes
     """
     with style():
-        ax = ax or new_axes(5.4, 3.6)
+        ax = ax or new_axes(height_in=3.6)
         x, y = curve["customers_share"] * 100, curve["value_share"] * 100
         ax.fill_between(x, y, x, color=ACCENT, alpha=0.12, linewidth=0)
         ax.plot([0, 100], [0, 100], color=MUTED, linewidth=1.2)

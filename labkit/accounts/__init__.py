@@ -31,11 +31,13 @@ from labkit.accounts.summary import (
     describe_loads,
     estimate_total_saving,
     largest_savings,
+    may_show_total,
     summarise_advice,
     summarise_criteria,
     summarise_modes,
     summarise_moves,
     summarise_trends,
+    tabulate_moves,
 )
 
 __all__ = [
@@ -54,6 +56,7 @@ __all__ = [
     "estimate_total_saving",
     "find_trends",
     "largest_savings",
+    "may_show_total",
     "monthly_bills",
     "rank_accounts",
     "read_accounts",
@@ -68,6 +71,7 @@ __all__ = [
     "summarise_moves",
     "summarise_trends",
     "supply_costs",
+    "tabulate_moves",
     "tiers_by_period",
     "write_sheets",
     "write_studies",

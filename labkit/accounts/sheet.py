@@ -20,6 +20,7 @@ from labkit.accounts.advice import Advice, advise
 from labkit.accounts.assumptions import Assumptions
 from labkit.accounts.case import Item
 from labkit.accounts.load import AccountData, LoadAnalysis, analyse_load, read_accounts
+from labkit.accounts.ranking import find_trends, monthly_bills
 from labkit.estimates import Estimate
 from labkit.lab import Lab
 from labkit.tariffs import Tariff, TariffError, power_factor_of, read_tariffs
@@ -44,11 +45,18 @@ _WORDS: dict[Language, dict[str, str]] = {
 
 @dataclass(frozen=True, eq=False)
 class AccountStudy:
-    """All that a sheet shows, before it is put into words."""
+    """All that a sheet shows, before it is put into words.
+
+    Attributes
+    ----------
+    trend : Series, optional
+        Its row of `find_trends`, judged among all business customers.
+    """
 
     data: AccountData
     load: LoadAnalysis
     advice: Advice
+    trend: pd.Series | None = None
 
 
 def study_accounts(
@@ -66,16 +74,26 @@ def study_accounts(
     """
     offered = list(read_tariffs().values() if tariffs is None else tariffs)
     data = read_accounts(lab, list(customer_ids))
-    system_kw = profiles.system_load(lab)
+    system_kw, trends = profiles.system_load(lab), _trends(lab)
     studies, refused = {}, {}
     for name, account in data.items():
         try:
             studies[name] = AccountStudy(
-                account, analyse_load(account, system_kw), advise(account, offered, assumptions)
+                account, analyse_load(account, system_kw), advise(account, offered, assumptions), trends.get(name)
             )
         except TariffError as error:
             refused[name] = str(error)
     return studies, refused
+
+
+def _trends(lab: Lab) -> dict[str, pd.Series]:
+    """Growth of every business customer, by its id."""
+    if not lab.has("bills"):
+        return {}
+    business = lab.run(lab.customers.filter(lab.customers.customer_class != "residential").select("customer_id"))
+    bills = monthly_bills(lab)
+    found = find_trends(bills[bills["customer_id"].isin(business["customer_id"])])
+    return {str(row["customer_id"]): row for _, row in found.iterrows()}
 
 
 def sheet(
@@ -329,6 +347,14 @@ def _interval(value: Estimate, language: Language) -> str:
 
 def _changed(study: AccountStudy, language: Language) -> list[str]:
     zh, lines = language == "zh", []
+    if study.trend is not None and study.trend["direction"] != "unknown":
+        change, low, high = (f"{study.trend[name]:+.0%}" for name in ("change_share", "low", "high"))
+        direction = terms.category("direction", study.trend["direction"], language)
+        lines.append(
+            f"与上年同月相比电量 {change}（{low} 至 {high}）：{direction}。"
+            if zh
+            else f"Energy against the same months a year before {change} ({low} to {high}): {direction.lower()}."
+        )
     for row in study.load.changes.itertuples():
         day = row.day.date()
         lines.append(
@@ -343,7 +369,9 @@ def _changed(study: AccountStudy, language: Language) -> list[str]:
         lines.append(
             f"异常日（实际占应有）：{days}{more}。" if zh else f"Unusual days (actual over expected): {days}{more}."
         )
-    return lines or ["用电水平没有持续变化，也没有异常日。" if zh else "No lasting change of level, no unusual day."]
+    if study.load.changes.empty and odd.empty:
+        lines.append("用电水平没有持续变化，也没有异常日。" if zh else "No lasting change of level, no unusual day.")
+    return lines
 
 
 def write_sheets(

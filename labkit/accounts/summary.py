@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from labkit import privacy
-from labkit.accounts.ranking import CRITERIA, tiers_by_period
+from labkit.accounts.ranking import CRITERIA, count_tier_moves, tiers_by_period
 from labkit.accounts.sheet import AccountStudy
 from labkit.concentration import TIERS, Every
 from labkit.estimates import Estimate, estimate_by_bootstrap, estimate_share
@@ -33,6 +33,30 @@ def summarise_criteria(ranked: pd.DataFrame, minimum: int = privacy.MIN_CUSTOMER
         rows.append((name, len(mine), np.nan if few else share))
     table = pd.DataFrame(rows, columns=["account_criterion", "customers_count", "share"])
     return privacy.suppress_small_cells(table, count="customers_count", values=["share"], minimum=minimum, total=False)
+
+
+def tabulate_moves(bills: pd.DataFrame, every: Every = "quarter", minimum: int = privacy.MIN_CUSTOMERS) -> pd.DataFrame:
+    """The migration matrix: of those in a tier, the share in each tier one period later.
+
+    Returns
+    -------
+    DataFrame
+        ``tier_before``, ``customers_count`` (moves seen), and a column a tier with
+        the share; cells of few moves are hidden.
+    """
+    moves = count_tier_moves(tiers_by_period(bills, every))
+    if moves.empty:
+        return pd.DataFrame(columns=["tier_before", "customers_count", *TIERS])
+    small = (moves["customers_count"] > 0) & (moves["customers_count"] < minimum)
+    # One hidden cell of a row would follow from the rest of it.
+    alone = small & (small.groupby(moves["tier_before"]).transform("sum") == 1)
+    smallest = moves["customers_count"].where(~small).groupby(moves["tier_before"]).transform("min")
+    hidden = small | ((moves["customers_count"] == smallest) & alone.groupby(moves["tier_before"]).transform("any"))
+    wide = moves.assign(share=moves["share"].where(~hidden)).set_index(["tier_before", "tier_after"])
+    counts = moves.groupby("tier_before")["customers_count"].sum().astype(float)
+    table = pd.DataFrame({"tier_before": list(TIERS)} | {t: [wide.loc[(b, t), "share"] for b in TIERS] for t in TIERS})
+    table.insert(1, "customers_count", counts.reindex(list(TIERS)).to_numpy())
+    return table
 
 
 def summarise_moves(bills: pd.DataFrame, minimum: int = privacy.MIN_CUSTOMERS) -> pd.DataFrame:
@@ -122,6 +146,14 @@ def largest_savings(studies: dict[str, AccountStudy]) -> pd.DataFrame:
         value = best.saving.value if best is not None and best.saving is not None else 0.0
         rows.append((name, best.kind if best else None, value, study.advice.bill_yuan))
     return pd.DataFrame(rows, columns=["customer_id", "advice", "saving_yuan", "bill_yuan"])
+
+
+def may_show_total(largest: pd.DataFrame, minimum: int = privacy.MIN_CUSTOMERS) -> bool:
+    """Whether the sum of the savings may be shown: enough accounts, none that dominates."""
+    total = largest["saving_yuan"].sum()
+    if minimum <= 1:
+        return len(largest) > 0
+    return total > 0 and privacy.amount_may_be_shown(len(largest), float(largest["saving_yuan"].max() / total))
 
 
 def estimate_total_saving(largest: pd.DataFrame, seed: int = 5) -> tuple[Estimate, Estimate]:

@@ -81,9 +81,9 @@ def write_account_sheets(
 def _list_page(studies: dict[str, AccountStudy], language: terms.Language, facts: PageFacts) -> str:
     zh = language == "zh"
     heads = (
-        ("客户", "用电类别", "年电费（元）", "收益最大的一项", "年节约（元）", "95% 区间")
+        ("客户", "用电类别", "年电费（元）", "电量走势", "收益最大的一项", "年节约（元）", "95% 区间")
         if zh
-        else ("Account", "Class", "Bill a year (yuan)", "Largest saving", "Yuan a year", "95% interval")
+        else ("Account", "Class", "Bill a year (yuan)", "Energy", "Largest saving", "Yuan a year", "95% interval")
     )
     rows = []
     for name, study in studies.items():
@@ -93,8 +93,9 @@ def _list_page(studies: dict[str, AccountStudy], language: terms.Language, facts
         ends = f"{best.saving.low:,.0f} – {best.saving.high:,.0f}" if best and best.saving else "–"
         title = best.title.label(language) if best else "–"
         link = f'<a href="{escape(accounts.sheet_file_name(name))}">{escape(name)}</a>'
-        cells = (kind, f"{study.advice.bill_yuan:,.0f}", title, f"{value:,.0f}", ends)
-        classes = (' class="t"', "", ' class="t"', "", "")
+        trend = "–" if study.trend is None else terms.category("direction", study.trend["direction"], language)
+        cells = (kind, f"{study.advice.bill_yuan:,.0f}", trend, title, f"{value:,.0f}", ends)
+        classes = (' class="t"', "", ' class="t"', ' class="t"', "", "")
         rows.append(
             (
                 value,
@@ -104,7 +105,7 @@ def _list_page(studies: dict[str, AccountStudy], language: terms.Language, facts
             )
         )
     rows.sort(key=lambda row: -row[0])
-    aligned = ("", ' class="t"', "", ' class="t"', "", "")
+    aligned = ("", ' class="t"', "", ' class="t"', ' class="t"', "", "")
     head = "".join(f'<th scope="col"{c}>{escape(h)}</th>' for h, c in zip(heads, aligned, strict=True))
     body = "".join(row for _, row in rows)
     note = (

@@ -12,7 +12,7 @@ import signal
 import subprocess
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +146,7 @@ def run_report(
             raise ReportError("no notebook ran to its end, nothing is published: " + "; ".join(map(str, failures)))
         handouts = Handouts()
         if any(path.stem[:2] == _ACCOUNTS for path in paths):
-            facts = {language: _facts(manifest, language, _other(languages, language)) for language in languages}
+            facts = {language: _sheet_facts(manifest, languages, language) for language in languages}
             handouts = write_account_sheets(data, work, languages, facts)
         pages = _write_pages(jobs, work, manifest, languages, failures, handouts)
         target = out / f"run-{manifest.digest[:8]}"
@@ -266,10 +266,11 @@ def _write_pages(
     return pages
 
 
-def _other(languages: Sequence[terms.Language], language: terms.Language) -> str:
-    """Address of the list of sheets in the other language; empty if there is none."""
+def _sheet_facts(manifest: Manifest, languages: Sequence[terms.Language], language: terms.Language) -> PageFacts:
+    """What the list of sheets says of itself; it stands two folders below the index."""
     other = next((lang for lang in languages if lang != language), None)
-    return f"../{other}/index.html" if other else ""
+    facts = _facts(manifest, language, f"../{other}/index.html" if other else "")
+    return replace(facts, home=f"../../{language}/index.html")
 
 
 def _facts(manifest: Manifest, language: terms.Language, other: str) -> PageFacts:
