@@ -191,10 +191,13 @@ def summarise_advice(studies: dict[str, AccountStudy], minimum: int = privacy.MI
             found = estimate_by_bootstrap(np.array(shares), lambda x: np.median(x, axis=1), seed=5)
         rows.append((kind, count, count / max(len(studies), 1), found.value, found.low, found.high))
     columns = ["advice", "customers_count", "share", "median_share", "low", "high"]
-    table = pd.DataFrame(rows, columns=columns).sort_values("median_share", ascending=False, ignore_index=True)
-    return privacy.suppress_small_cells(
-        table, count="customers_count", values=columns[2:], minimum=minimum, total=False
+    table = privacy.suppress_small_cells(
+        pd.DataFrame(rows, columns=columns), count="customers_count", values=columns[2:], minimum=minimum, total=False
     )
+    # What is hidden stands last, so that its place tells nothing.
+    table["_hidden"] = table["customers_count"].isna()
+    table = table.sort_values(["_hidden", "median_share"], ascending=[True, False], ignore_index=True, kind="stable")
+    return table.drop(columns="_hidden")
 
 
 def summarise_modes(studies: dict[str, AccountStudy], minimum: int = privacy.MIN_CUSTOMERS) -> pd.DataFrame:
