@@ -102,7 +102,7 @@ def assign_tiers(values: pd.Series, cuts: Sequence[float] = (0.80, 0.95)) -> pd.
     >>> assign_tiers(pd.Series([70.0, 15.0, 10.0, 4.0, 1.0])).tolist()
     ['A', 'A', 'B', 'C', 'C']
     """
-    x = pd.Series(_whole(values.to_numpy(dtype=float)), index=values.index)
+    x = pd.Series(_amounts(values.to_numpy(dtype=float)), index=values.index)
     ordered = x.sort_values(ascending=False, kind="stable")
     before = (ordered.cumsum() - ordered) / (x.sum() or 1.0)
     place = np.searchsorted(np.asarray(cuts) - 1e-12, before.to_numpy(), side="right")
@@ -164,11 +164,16 @@ def period_of(months: pd.Series, every: Every) -> pd.Series:
 
 
 def _whole(values: np.ndarray) -> np.ndarray:
+    x = _amounts(values)
+    if x.sum() <= 0:
+        raise ValueError("all values are 0: there is nothing to share out")
+    return x
+
+
+def _amounts(values: np.ndarray) -> np.ndarray:
     x = np.nan_to_num(np.asarray(values, dtype=float), nan=0.0)
     if (x < 0).any():
         raise ValueError(
             f"{int((x < 0).sum())} values are below 0; concentration needs amounts, set them to 0 or leave them out"
         )
-    if x.sum() <= 0:
-        raise ValueError("all values are 0: there is nothing to share out")
     return x

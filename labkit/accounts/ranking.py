@@ -130,7 +130,7 @@ def rank_accounts(lab: Lab, months: int = 12, voltage_kv: float = 10.0, least_cr
     table["criteria_count"] = table[list(CRITERIA)].sum(axis=1)
     table["key_account"] = table["criteria_count"] >= least_criteria
     table["tier"] = assign_tiers(table["revenue_yuan"].clip(lower=0))
-    table["revenue_share"] = table["revenue_yuan"] / table["revenue_yuan"].sum()
+    table["revenue_share"] = table["revenue_yuan"] / (table["revenue_yuan"].sum() or np.nan)
     order = ["customer_id", "customer_class", "voltage_kv", "capacity_kva", "energy_kwh", "revenue_yuan", "margin_yuan"]
     order += ["revenue_share", "tier", *CRITERIA, "criteria_count", "key_account"]
     return table[order].sort_values(["revenue_yuan", "customer_id"], ascending=[False, True], ignore_index=True)

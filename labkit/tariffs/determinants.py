@@ -135,23 +135,23 @@ def as_load(name: str, values: Any) -> np.ndarray:
     return load
 
 
-def refuse_gaps(name: str, load: np.ndarray, grid: Grid) -> None:
+def refuse_gaps(name: str, load: np.ndarray, grid: Grid, first: int = 0) -> None:
     """A load is billed whole or not at all."""
     missing = ~np.isfinite(load)
     if missing.any():
         row, at = np.argwhere(missing)[0]
         more = f" and {int(missing.sum()) - 1} more" if missing.sum() > 1 else ""
-        who = f" of customer {row}" if len(load) > 1 else ""
+        who = f" of customer {row + first}" if len(load) > 1 else ""
         raise TariffError(
             f"{name}{who}: the interval at {grid.time(at)}{more} has no reading; fill or estimate the gaps before billing"
         )
 
 
-def refuse_negative(name: str, load: np.ndarray, grid: Grid) -> None:
+def refuse_negative(name: str, load: np.ndarray, grid: Grid, first: int = 0) -> None:
     """Energy fed in is not billed here."""
     if (load < 0).any():
         row, at = np.argwhere(load < 0)[0]
-        who = f" of customer {row}" if len(load) > 1 else ""
+        who = f" of customer {row + first}" if len(load) > 1 else ""
         raise TariffError(
             f"{name}{who}: the interval at {grid.time(at)} is negative ({load[row, at]:g}); "
             "bill energy taken and energy fed in apart, give the energy taken"

@@ -152,8 +152,8 @@ def bill_loads(
 
     def bill_block(low: int) -> pd.DataFrame:
         part = as_load("kwh", load[low : low + _BLOCK])
-        refuse_gaps("kwh", part, grid)
-        refuse_negative("kwh", part, grid)
+        refuse_gaps("kwh", part, grid, low)
+        refuse_negative("kwh", part, grid, low)
         reactive = None if kvarh is None else as_load("kvarh", kvarh[low : low + _BLOCK])
         account = Account(*(None if value is None else value[low : low + _BLOCK] for value in known))
         table = _amounts(tariff, measure(tariff, part, grid, reactive), account)

@@ -18,10 +18,13 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.benchmarks.peers import compare_bills
+
 HERE = Path(__file__).parent
 SAMPLE = HERE.parents[1] / "data" / "sample"
 _WRAPPED = """
 import json, resource, sys, time
+{before}
 started, cpu = time.monotonic(), time.process_time()
 {work}
 used = resource.getrusage(resource.RUSAGE_SELF)
@@ -33,12 +36,13 @@ json.dump([time.monotonic() - started, time.process_time() - cpu + children.ru_u
 
 @dataclass(frozen=True)
 class Case:
-    """One thing to measure, with the bound that was promised."""
+    """One thing to measure, with the bound that was promised; `before` is not measured."""
 
     name: str
     work: str
     bound_s: float | None = None
     bound_mb: float | None = None
+    before: str = ""
 
 
 def cases(folder: Path) -> list[Case]:
@@ -77,6 +81,18 @@ energy, highest, minutes = by["wh"].sum(), by["wh"].max(), by["interval_min"].su
         ),
         Case("portrait", f"{opened}; from labkit import portrait; portrait.portrait(lab)", 15, None),
         Case("notebook 01 in both languages, with pages", f"from labkit.report.run import run_report; run_report({str(SAMPLE)!r}, {str(folder / 'reports')!r}, only=['01'], progress=False)", 60, None),
+        Case("notebook 05 in both languages, with pages and account sheets", f"from labkit.report.run import run_report; run_report({str(SAMPLE)!r}, {str(folder / 'reports')!r}, only=['05'], progress=False)", 120, None),
+        Case("(make a store of 10,000 customers x 365 days x 48)", f"from pathlib import Path; from tests.benchmarks.data import make_store; make_store(Path({str(folder / 'half_hours')!r}), 10_000)"),
+        Case(
+            "bill_many, 10,000 customers x 365 x 48 in the store",
+            "bill_many(tariff, lab)", 6, 2000,
+            f"import labkit; from labkit.tariffs import bill_many, read_tariffs; lab = labkit.open({str(folder / 'half_hours')!r}, verify=False); tariff = read_tariffs()['TWO_PART_DEMAND']",
+        ),
+        Case(
+            "bill_loads, 10,000 customers x 365 x 48 in memory (0.7 GB of it the loads)",
+            "bill_loads(tariff, loads, '2025-01-01', 30, capacity_kva=10.0)", 6, 2000,
+            "import numpy as np; from labkit.tariffs import bill_loads, read_tariffs; tariff = read_tariffs()['TWO_PART_DEMAND']; loads = np.random.default_rng(1).random((10_000, 17_520), dtype=np.float32)",
+        ),
         Case("Ctrl-C: from the signal to the stopped query", _CTRL_C, 1, None),
     ]  # fmt: skip
 
@@ -95,7 +111,7 @@ except KeyboardInterrupt: started = sent[0]
 
 def measure(case: Case) -> tuple[float, float, float]:
     """Seconds, CPU seconds, peak MB of one case in a process of its own."""
-    code = _WRAPPED.format(work=textwrap.dedent(case.work))
+    code = _WRAPPED.format(work=textwrap.dedent(case.work), before=textwrap.dedent(case.before))
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     if done.returncode:
         raise RuntimeError(f"{case.name} failed:\n{done.stderr}")
@@ -105,8 +121,11 @@ def measure(case: Case) -> tuple[float, float, float]:
 
 def main(only: str = "") -> None:
     """Measure everything and write the table; with a word, renew the lines that contain it."""
-    rows, scan = [], 1.0
+    rows, scan, beside = [], 1.0, []
     with tempfile.TemporaryDirectory() as folder:
+        if only in "peer":
+            beside = [compare_bills(Path(folder)).row]
+            print(beside[0], flush=True)
         for case in cases(Path(folder)):
             if only not in case.name and not case.name.startswith("("):
                 continue
@@ -128,7 +147,7 @@ def main(only: str = "") -> None:
             verdict = "" if not bound else ("yes" if kept else "**no**")
             rows.append(f"| {case.name} | {seconds:.2f} | {cpu:.2f} | {memory:,.0f} | {ratio} | {bound} | {verdict} |")
     if only:
-        new = {row.split("|")[1]: row for row in rows}
+        new = {row.split("|")[1]: row for row in [*rows, *beside]}
         old = (HERE / "README.md").read_text(encoding="utf-8").split("\n")
         kept_lines = [new.get(line.split("|")[1], line) if line.startswith("|") else line for line in old]
         (HERE / "README.md").write_text("\n".join(kept_lines), encoding="utf-8")
@@ -148,7 +167,16 @@ def main(only: str = "") -> None:
         "| what | s | CPU s | peak MB | ratio to scan | bound | kept |",
         "|---|---|---|---|---|---|---|",
     ]
-    (HERE / "README.md").write_text("\n".join([*head, *rows, ""]), encoding="utf-8")
+    peers = [
+        "",
+        "## Beside peers",
+        "",
+        "One run, the same rate and the same load; the peer in an environment of its own. Milliseconds by the wall.",
+        "",
+        "| what | labkit | peer | times faster | bound | largest difference of a month's bill | kept |",
+        "|---|---|---|---|---|---|---|",
+    ]
+    (HERE / "README.md").write_text("\n".join([*head, *rows, *peers, *beside, ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -160,5 +160,7 @@ def test_period_rules_cover_the_day() -> None:
     july, march = rules.slots(30, 7), rules.slots(30, 3)
     assert july[30:34] == ["sharp"] * 4 and march[30:34] == ["peak"] * 4
     assert march.count("valley") == 16 and july[46:] == ["valley"] * 2
+    assert rules.spans("sharp", month=7) == [(15.0, 17.0)] and rules.spans("sharp", month=3) == []
+    assert rules.spans("valley", month=3) == [(0.0, 7.0), (23.0, 24.0)]
     with pytest.raises(ValueError, match="month 1, workday: 00:00 belongs to no period"):
         calendar.parse_periods({"hours": {"peak": [[8, 20]]}}, "x")

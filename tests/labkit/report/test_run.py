@@ -83,6 +83,27 @@ def test_notebook_01_runs_on_data_that_miss_most_tables(tmp_path: Path) -> None:
     assert "Industrial" in text or "Residential" in text
 
 
+def test_notebook_05_runs_on_data_that_miss_most_tables(small_sample: Path, tmp_path: Path) -> None:
+    from labkit.intake import intake
+
+    exports = Folder(tmp_path / "exports")
+    intake(exports.path, tmp_path / "three")
+    for name in ("bills.csv", "payments.csv"):
+        (exports.path / name).unlink()
+    intake(exports.path, tmp_path / "loads")
+    for store, says in (
+        (tmp_path / "three", "too few accounts with bills"),
+        (tmp_path / "loads", "have no table bills"),
+        (small_sample, "Revenue of the largest 20 %"),
+    ):
+        run = run_report(store, tmp_path / "out", only=["05"], languages=("en",), progress=False)
+        assert run.failures == ()
+        text = run.pages[0].read_text(encoding="utf-8")
+        assert (
+            says in text and "王建国" not in text and "nan" not in text.replace("maintenance", "").replace("financ", "")
+        )
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_publishes_nothing(small_sample: Path, tmp_path: Path, sent: signal.Signals) -> None:
     folder = tmp_path / "notebooks"

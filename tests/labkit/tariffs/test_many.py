@@ -10,7 +10,8 @@ import pytest
 import labkit
 from labkit.lab import Lab
 from labkit.store import SLOT_COLUMNS
-from labkit.tariffs import Tariff, TariffError, bill_many, read_tariffs
+from labkit.tariffs import Tariff, TariffError, bill_loads, bill_many, read_tariffs
+from labkit.tariffs.determinants import make_grid, measure
 
 
 @pytest.fixture(scope="module")
@@ -75,6 +76,60 @@ def test_the_engine_bills_as_one_at_a_time(lab: Lab, which: str) -> None:
                 assert np.allclose(ours[f"{kind}_yuan"], expected[kind], atol=0.001), (customer, kind)
             checked += 1
     assert checked >= (1 if which == "yearly" else 4)
+
+
+@pytest.mark.parametrize("minutes", [15, 30, 60])
+@pytest.mark.parametrize("which", ["us", "TWO_PART_DEMAND", "TWO_PART_CONTRACT"])
+def test_loads_in_memory_are_billed_as_one_at_a_time(which: str, minutes: int) -> None:
+    rule = us_rate() if which == "us" else read_tariffs()[which]
+    rng = np.random.default_rng(minutes)
+    loads = rng.uniform(0, 50, (7, 91 * 1440 // minutes))
+    capacity, contract = rng.uniform(100, 400, 7), rng.uniform(50, 200, 7)
+    table = bill_loads(
+        rule,
+        loads,
+        "2025-01-01",
+        minutes,
+        kvarh=loads * 0.6,
+        capacity_kva=capacity,
+        contract_kw=contract,
+        pf_standard=0.9,
+    )
+    assert table["month"].tolist() == ["2025-01", "2025-02", "2025-03", "2025-04"] * 7
+    for i in range(7):
+        bill = rule.bill(
+            loads[i], "2025-01-01", minutes, loads[i] * 0.6, float(capacity[i]), float(contract[i]), pf_standard=0.9
+        ).by_month()  # fmt: skip
+        mine = table[table["row"] == i].set_index("month")
+        for kind in bill.columns:
+            assert (mine[f"{kind}_yuan"] - bill[kind]).abs().max() < 0.001, kind
+
+
+def test_whole_days_and_single_intervals_measure_the_same() -> None:
+    rule = us_rate()
+    load = np.random.default_rng(1).uniform(0, 50, (1, 24 * 40))
+    whole = measure(rule, load, make_grid("2025-01-20", 60, load.shape[1], None))
+    # The same load with an hour of nothing before it goes the other way.
+    shifted = np.concatenate([np.zeros((1, 1)), load], axis=1)
+    single = measure(rule, shifted, make_grid("2025-01-19 23:00", 60, shifted.shape[1], None))
+    assert np.allclose(whole.kwh, single.kwh) and np.allclose(whole.max_kw, single.max_kw)
+    assert all(np.allclose(a, b) for a, b in zip(whole.peaks, single.peaks))
+
+
+def test_loads_in_memory_say_which_customer_is_wrong() -> None:
+    loads = np.ones((3, 48))
+    loads[2, 5] = np.nan
+    with pytest.raises(TariffError, match="kwh of customer 2: the interval at 2025-01-01 05:00 has no reading"):
+        bill_loads(read_tariffs()["RES_STEP"], loads, "2025-01-01", 60)
+    with pytest.raises(TariffError, match="kvarh has the shape"):
+        bill_loads(read_tariffs()["RES_STEP"], np.ones((3, 48)), "2025-01-01", 60, kvarh=np.ones((2, 48)))
+
+
+def test_repriced_bills_agree_with_those_that_were_sent(lab: Lab) -> None:
+    from labkit.quality import reprice_bills
+
+    table = reprice_bills(lab)
+    assert len(table) > 500 and table["agrees"].all()
 
 
 def test_only_some_customers(lab: Lab) -> None:

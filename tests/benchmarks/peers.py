@@ -1,0 +1,109 @@
+"""Beside a peer, in one run: the same rate, the same load, the same amounts, the time of each.
+
+The peer lives in an environment of its own, made for the run and thrown away.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+PYSAM = "nrel-pysam==7.1.1.post1"
+_PEER = """
+import copy, json, sys, time
+import PySAM.Utilityrate5 as utility, PySAM.UtilityRateTools as tools
+rate, load, count = json.load(open(sys.argv[1])), json.load(open(sys.argv[2])), int(sys.argv[3])
+model = utility.new()
+model.Lifetime.analysis_period, model.Lifetime.system_use_lifetime_output, model.Lifetime.inflation_rate = 1, 0, 0
+model.SystemOutput.degradation, model.SystemOutput.gen, model.Load.load = [0], [0.0] * 8760, load
+model.ElectricityRates.rate_escalation = [0]
+model.ElectricityRates.assign(tools.URDBv8_to_ElectricityRates(copy.deepcopy(rate)))
+for name, value in dict(ur_monthly_min_charge=0, ur_annual_min_charge=0, ur_en_ts_sell_rate=0, ur_ts_sell_rate=[0],
+                        ur_en_ts_buy_rate=0, ur_ts_buy_rate=[0], ur_nm_yearend_sell_rate=0, ur_sell_eq_buy=0,
+                        ur_nm_credit_month=11, ur_nm_credit_rollover=0).items():
+    try: getattr(model.ElectricityRates, name)
+    except Exception: setattr(model.ElectricityRates, name, value)
+model.execute(0)
+bills = list(model.Outputs.year1_monthly_utility_bill_wo_sys)
+loads = [[scale * kw for kw in load] for scale in (0.8, 0.9, 1.1, 1.2)]
+started = time.perf_counter()
+for i in range(count):
+    model.Load.load = loads[i % 4]
+    model.execute(0)
+print(json.dumps({"seconds": time.perf_counter() - started, "bills": bills}))
+"""
+
+
+def commercial_rate() -> dict[str, object]:
+    """A US rate: weekday peak from 15 to 20 h, seasons, demand by period with tiers, a fixed charge."""
+    summer = (5, 6, 7, 8)
+    week = [[(1 if 15 <= h < 20 else 0) + (0 if m in summer else 2) for h in range(24)] for m in range(12)]
+    rest = [[0 if m in summer else 2] * 24 for m in range(12)]
+    return {
+        "label": "commercial", "dgrules": "Net Billing Instantaneous",
+        "energyratestructure": [[{"rate": 0.07}], [{"rate": 0.15, "adj": 0.011}], [{"rate": 0.06}], [{"rate": 0.09}]],
+        "energyweekdayschedule": week, "energyweekendschedule": rest,
+        "demandratestructure": [[{"rate": 5.3, "max": 50}, {"rate": 7.1}], [{"rate": 12.0, "max": 50}, {"rate": 15.5}],
+                                [{"rate": 3.1, "max": 60}, {"rate": 3.5}], [{"rate": 4.4, "max": 60}, {"rate": 5.5}]],
+        "demandweekdayschedule": week, "demandweekendschedule": rest,
+        "flatdemandstructure": [[{"rate": 3.6}]], "flatdemandmonths": [0] * 12,
+        "fixedchargefirstmeter": 30.25, "fixedchargeunits": "$/month",
+    }  # fmt: skip
+
+
+def commercial_load() -> np.ndarray:
+    """Hourly load of a year [kWh]."""
+    hours = np.arange(8760)
+    day = np.maximum(0.0, np.sin(2 * math.pi * (hours % 24 - 6) / 24))
+    return (50 + 30 * day * (1 + 0.3 * np.sin(2 * math.pi * hours / 8760)) + hours * 7919 % 23).round(4)
+
+
+@dataclass(frozen=True)
+class Beside:
+    """Time of a customer-year here and there [ms], and the largest difference of a month's bill."""
+
+    ours_ms: float
+    peer_ms: float
+    difference: float
+
+    @property
+    def row(self) -> str:
+        """A line of the table."""
+        ratio = self.peer_ms / self.ours_ms
+        kept = "yes" if ratio >= 20 and self.difference < 0.05 else "**no**"
+        return (
+            f"| a customer-year billed by a US rate, {PYSAM} | {self.ours_ms:.3f} ms | {self.peer_ms:.2f} ms | "
+            f"{ratio:.0f} | 20 | {self.difference:.3f} | {kept} |"
+        )
+
+
+def compare_bills(folder: Path, customers: int = 4000, peer_runs: int = 200) -> Beside:
+    """Bills of the same rate and load, by `bill_loads` and by PySAM."""
+    from labkit.tariffs import Tariff, bill_loads
+
+    environment = folder / "peer"
+    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
+    subprocess.run([str(environment / "bin" / "pip"), "install", "-q", PYSAM], check=True, capture_output=True)
+    rate, load = commercial_rate(), commercial_load()
+    for name, content in (("rate.json", rate), ("load.json", load.tolist())):
+        (folder / name).write_text(json.dumps(content), encoding="utf-8")
+    (folder / "peer.py").write_text(_PEER, encoding="utf-8")
+    command = [str(environment / "bin" / "python"), *(str(folder / n) for n in ("peer.py", "rate.json", "load.json"))]
+    done = subprocess.run([*command, str(peer_runs)], check=True, capture_output=True, text=True)
+    peer = json.loads(done.stdout.strip().split("\n")[-1])
+    tariff = Tariff.from_urdb(rate)
+    loads = load * np.random.default_rng(3).uniform(0.8, 1.2, (customers, 1))
+    loads[0] = load
+    bill_loads(tariff, loads[:10], "2018-01-01", 60)  # the first call reads what is cached later
+    started = time.perf_counter()
+    table = bill_loads(tariff, loads, "2018-01-01", 60)
+    seconds = time.perf_counter() - started
+    apart = np.abs(table.loc[table["row"] == 0, "total_yuan"].to_numpy() - np.array(peer["bills"])).max()
+    return Beside(seconds / customers * 1000, peer["seconds"] / peer_runs * 1000, float(apart))
