@@ -315,7 +315,7 @@ _TABLES = (
             _number("tonnes_co2_per_kwh"),
         ),
         (),
-        ("10",),
+        ("05", "10"),
         about_en="What a kWh or kW not supplied saves, hour by hour.",
         about_zh="逐小时每少供一千瓦时或一千瓦所节约的成本。",
     ),
