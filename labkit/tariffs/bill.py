@@ -52,7 +52,7 @@ class Bill:
 
     def __repr__(self) -> str:
         months = self.lines["month"].nunique()
-        return f"Bill: {self.tariff_id}, {months} months, {len(self.lines)} lines, {self.total:,.2f} {self.currency}"
+        return f"Bill: {self.tariff_id}, {months} month{'s' * (months != 1)}, {len(self.lines)} lines, {self.total:,.2f} {self.currency}"
 
 
 def make_bill(rule: TariffRule, found: Determinants, account: Account, grid: Grid) -> Bill:
