@@ -112,7 +112,8 @@ def _write_block(writer: StoreWriter, world: World, bucket: int, numbers: np.nda
     rng = {i: world.rng(*key, i) for i in range(9)}
     who = customers.make_customers(world, numbers, rng[0])
     enrolments = programmes.draw_enrolments(who, numbers, rng[1])
-    loads = readings.make_loads(world, who, programmes.responses(world, who, enrolments), rng[2])
+    on_trial = programmes.rows_on_trial_prices(enrolments)
+    loads = readings.make_loads(world, who, programmes.responses(world, who, enrolments), on_trial, rng[2])
     who["contract_kw"] = billing.draw_contracts(world, who, loads, rng[8])
     bills = billing.make_bills(world, who, loads)
     paid, actions = payments.make_payments(world, who, bills, rng[3])

@@ -32,6 +32,9 @@ PROGRAMMES = pd.DataFrame(
         "starts_on": [TRIAL_FROM, dt.date(2025, 7, 1)],
         "ends_on": [dt.date(2025, 12, 31), dt.date(2025, 8, 31)],
         "incentive_yuan_per_kw": [0.0, 45.0],
+        "base_yuan_per_kwh": [FLAT_PRICE, None],
+        "peak_yuan_per_kwh": [PEAK_PRICE, None],
+        "off_peak_yuan_per_kwh": [OFF_PEAK_PRICE, None],
     }
 )
 
@@ -79,28 +82,48 @@ def draw_enrolments(customers: pd.DataFrame, numbers: np.ndarray, rng: np.random
 
 
 def responses(world: World, customers: pd.DataFrame, enrolments: pd.DataFrame) -> np.ndarray:
-    """Factor on the load of each customer, day and hour, shape (n, days, 24)."""
+    """Factor on the load of each customer, day and hour in the interruptible programme, shape (n, days, 24)."""
     factor = np.ones((len(customers), len(world.days), 24), dtype=np.float32)
-    treated = enrolments[enrolments["arm"] == "treated"]
-    peak, off_peak = trial_factors()
-    hours = np.array([p in ("sharp", "peak") for p in calendar.read_periods().slots(60, 4)])
-    trial = treated.loc[treated["programme_id"] == "TOU2025", "_row"].to_numpy()
-    factor[trial, (TRIAL_FROM - FIRST).days :] = np.where(hours, peak, off_peak)
-    shed = treated.loc[treated["programme_id"] == "INT2025", "_row"].to_numpy()
+    treated = enrolments[(enrolments["arm"] == "treated") & (enrolments["programme_id"] == "INT2025")]
+    shed = treated["_row"].to_numpy()
     for day in EVENT_DAYS:
         factor[shed, (day - FIRST).days, EVENT_HOURS[0] : EVENT_HOURS[1]] *= 1 - INTERRUPTED_SHARE
     return factor
 
 
-def trial_factors(peak_share: float = 0.38) -> tuple[float, float]:
+def rows_on_trial_prices(enrolments: pd.DataFrame) -> np.ndarray:
+    """Places of the customers who pay the trial's prices."""
+    return enrolments.loc[
+        (enrolments["arm"] == "treated") & (enrolments["programme_id"] == "TOU2025"), "_row"
+    ].to_numpy()
+
+
+def respond_to_trial(load: np.ndarray) -> np.ndarray:
+    """Load under the trial's prices: every home and day by its own share of peak use.
+
+    Parameters
+    ----------
+    load : ndarray, shape (homes, days, 24)
+        Expected load; the days before the trial stay as they are.
+    """
+    peak = np.array([p in ("sharp", "peak") for p in calendar.read_periods().slots(60, 4)])
+    after, first = load.copy(), (TRIAL_FROM - FIRST).days
+    days = after[:, first:]
+    share = days[..., peak].sum(axis=-1) / np.maximum(days.sum(axis=-1), 1e-9)
+    in_peak, in_other = trial_factors(share)
+    days *= np.where(peak, in_peak[..., None], in_other[..., None])
+    return after
+
+
+def trial_factors(peak_share: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Change of peak and of other use under the trial's prices (constant elasticity of substitution).
 
     Examples
     --------
-    >>> [round(factor, 4) for factor in trial_factors()]
+    >>> [float(factor.round(4)) for factor in trial_factors(np.array(0.38))]
     [0.9573, 1.026]
     """
-    ratio = ((PEAK_PRICE / OFF_PEAK_PRICE) / 1.0) ** SUBSTITUTION_ELASTICITY
+    ratio = (PEAK_PRICE / OFF_PEAK_PRICE) ** SUBSTITUTION_ELASTICITY
     mean_price = peak_share * PEAK_PRICE + (1 - peak_share) * OFF_PEAK_PRICE
     daily = (mean_price / FLAT_PRICE) ** DAILY_ELASTICITY
     off_peak = daily / (peak_share * ratio + 1 - peak_share)

@@ -10,6 +10,7 @@ import pandas as pd
 import pyarrow as pa
 
 from labkit.sample import behaviours
+from labkit.sample.programmes import respond_to_trial
 from labkit.sample.world import READINGS_FROM, World
 from labkit.store import day_rows
 
@@ -35,18 +36,22 @@ class Loads:
     tan_phi: np.ndarray
 
 
-def make_loads(world: World, customers: pd.DataFrame, responses: np.ndarray, rng: np.random.Generator) -> list[Loads]:
+def make_loads(
+    world: World, customers: pd.DataFrame, responses: np.ndarray, on_trial: np.ndarray, rng: np.random.Generator
+) -> list[Loads]:
     """Loads of all customers of a block.
 
     Parameters
     ----------
-    responses : ndarray, shape (n, days, 24) or (0,)
-        Factor by which a demand-side programme changes the hour; empty for none.
+    responses : ndarray, shape (n, days, 24)
+        Factor by which a demand-side programme changes the hour.
+    on_trial : ndarray of int
+        Places of the customers, metered hourly, who pay the trial's prices.
     """
     key = customers["_key"].to_numpy()
     groups = [(np.flatnonzero(~key), 60), (np.flatnonzero(key), 15)]
     return [
-        _loads(world, customers.iloc[rows], rows, interval, responses[rows], rng)
+        _loads(world, customers.iloc[rows], rows, interval, responses[rows], np.isin(rows, on_trial), rng)
         for rows, interval in groups
         if len(rows)
     ]
@@ -58,6 +63,7 @@ def _loads(
     rows: np.ndarray,
     interval_min: int,
     responses: np.ndarray,
+    on_trial: np.ndarray,
     rng: np.random.Generator,
 ) -> Loads:
     slots = 1440 // interval_min
@@ -71,6 +77,8 @@ def _loads(
     hourly *= world.availability[area]
     hourly *= responses
     load *= hourly if interval_min == 60 else np.repeat(hourly, 60 // interval_min, axis=2)
+    if on_trial.any():
+        load[on_trial] = respond_to_trial(load[on_trial])
     noise = rng.standard_normal(load.shape, dtype=np.float32)
     noise *= (column("hour_spread") * (1.0 if interval_min == 60 else 0.7))[:, None, None]
     np.exp(noise, out=noise)

@@ -267,6 +267,7 @@ _TABLES = (
             _date("starts_on"),
             _date("ends_on"),
             _number("incentive_yuan_per_kw", 0),
+            *(_number(f"{name}_yuan_per_kwh", 0) for name in ("base", "peak", "off_peak")),
         ),
         (),
         ("10",),
