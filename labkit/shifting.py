@@ -28,6 +28,7 @@ def shift_within_days(
     up_cap: np.ndarray,
     *,
     limit_kwh: np.ndarray | float = np.inf,
+    budget_kwh: float = np.inf,
     cost: float = 0.0,
     efficiency: float = 1.0,
 ) -> np.ndarray:
@@ -42,6 +43,8 @@ def shift_within_days(
         Most that may be taken from and put into a slot [kWh].
     limit_kwh : float or ndarray, shape (days, 1)
         No slot may end above it [kWh].
+    budget_kwh : float
+        Most that may be taken out in a day [kWh]; not together with a limit.
     cost : float
         Cost of moving a kWh [yuan].
     efficiency : float
@@ -72,10 +75,18 @@ def shift_within_days(
     [[0.5, 1.1, 1.4]]
     """
     load = np.asarray(load_kwh, dtype=float)
+    one_price = np.atleast_2d(np.asarray(price, dtype=float))
     price, down, up = (np.broadcast_to(np.asarray(x, dtype=float), load.shape) for x in (price, down_cap, up_cap))
-    _check(load, price, down, up, efficiency)
+    _check(load, one_price, down, up, efficiency)
+    if budget_kwh < 0 or (np.isfinite(budget_kwh) and np.isfinite(limit_kwh).any()):
+        raise ValueError("budget_kwh must not be below 0, nor be given together with limit_kwh")
+    down = np.minimum(down, load.clip(min=0))
+    if len(one_price) == 1 and not np.isfinite(limit_kwh).any():
+        return _fill_columns(load, down, up, np.broadcast_to(one_price[0], load.shape[1:]), budget_kwh, cost, efficiency)
+    if np.isfinite(budget_kwh):
+        down = _keep_dearest(down, price, budget_kwh)
     ordered = _order(price, cost, efficiency)
-    moved, feasible = _fill(load, np.minimum(down, load.clip(min=0)), up, limit_kwh, ordered, efficiency)
+    moved, feasible = _fill(load, down, up, limit_kwh, ordered, efficiency)
     if not feasible.all():
         day = int(np.flatnonzero(~feasible)[0])
         raise ValueError(f"day {day}: the limit cannot be kept within the caps; raise the limit or the caps")
@@ -98,6 +109,39 @@ def _order(price: np.ndarray, cost: float, efficiency: float) -> _Ordered:
     # Not taking out comes first where both cost the same, so that nothing moves for nothing.
     both = np.concatenate([efficiency * (price - cost), price], axis=1)
     return _Ordered(np.argsort(both, axis=1, kind="stable"), price)
+
+
+def _keep_dearest(down: np.ndarray, price: np.ndarray, budget: float) -> np.ndarray:
+    """Caps cut to the budget, the dearest slots first."""
+    order = np.argsort(-price, axis=1, kind="stable")
+    amounts = np.take_along_axis(down, order, axis=1)
+    before = np.cumsum(amounts, axis=1) - amounts
+    kept = np.empty_like(amounts)
+    np.put_along_axis(kept, order, np.clip(budget - before, 0.0, amounts), axis=1)
+    return kept
+
+
+def _fill_columns(
+    load: np.ndarray, down: np.ndarray, up: np.ndarray, price: np.ndarray, budget: float, cost: float, efficiency: float
+) -> np.ndarray:
+    """`_fill` where all days have the same prices: slot by slot, all days at once."""
+    slots = len(price)
+    out = np.ascontiguousarray(down.T)
+    room = np.ascontiguousarray(up.T) * efficiency
+    if np.isfinite(budget):
+        left = np.full(len(load), budget)
+        for t in np.argsort(-price, kind="stable"):
+            np.minimum(out[t], left, out=out[t])
+            left -= out[t]
+    change = -out
+    needed = out.sum(axis=0)
+    both = np.concatenate([efficiency * (price - cost), price])
+    for item in np.argsort(both, kind="stable"):
+        t = item % slots
+        taken = np.minimum(out[t] if item < slots else room[t], needed)
+        needed -= taken
+        change[t] += taken if item < slots else taken / efficiency
+    return load + change.T
 
 
 def _fill(
