@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from labkit.accounts.case import Case, Item, estimate_year, month_numbers, price_months
-from labkit.accounts.load import AccountData
 from labkit.shifting import shift_with_demand
-from labkit.tariffs import Name, Tariff, measure_load
+from labkit.tariffs import Name, energy_prices, measure_load
 from labkit.tariffs.rule import ContractCharge, DemandCharge
 
 
@@ -23,7 +22,8 @@ def advise_hours(case: Case) -> Iterator[Item]:
     load = case.load.to_numpy().reshape(-1, slots)
     days = case.load.index[::slots]
     month_of = month_numbers(days)
-    price = _slot_prices(rule, case.data, days, minutes)
+    kinds = case.data.day_type.reindex(days).tolist()
+    price = energy_prices(rule, days, kinds, minutes)
     demand, limit = _demand_price(case, minutes)
     down = case.assume.movable_share * load
     up = np.full(load.shape, case.assume.fillable_share * load.mean())
@@ -76,20 +76,6 @@ def _demand_price(case: Case, minutes: int) -> tuple[np.ndarray, np.ndarray]:
         price = np.full(months, basic.yuan_per_kw * basic.excess_multiple)
         return price * per_slot, np.full(months, case.contract_kw * basic.tolerance / per_slot)
     return np.zeros(months), np.zeros(months)
-
-
-def _slot_prices(rule: Tariff, data: AccountData, days: pd.DatetimeIndex, minutes: int) -> np.ndarray:
-    """Price of a kWh in every slot of every day, funds included: what moving it changes."""
-    codes = rule.energy.periods.codes(minutes)
-    places = {"workday": 0, "weekend": 1, "holiday": 2}
-    kinds = (
-        (days.day_of_week >= 5).astype(int)
-        if rule.calendar is None
-        else data.day_type.reindex(days).map(places).to_numpy()
-    )
-    prices = np.array([[tiers[-1].price for tiers in row] for row in rule.energy.prices])
-    month = days.month.to_numpy() - 1
-    return prices[month[:, None], codes[month, np.asarray(kinds)]]
 
 
 def _hours_of(change: pd.Series, moves: pd.Series) -> str:

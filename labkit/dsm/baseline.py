@@ -131,11 +131,11 @@ def baseline_daily(daily_kwh: pd.Series, temperature: pd.Series, unit: Unit = "C
     Examples
     --------
     >>> days = pd.date_range("2025-01-01", periods=365)
-    >>> warm = pd.Series(15 - 12 * np.cos(np.arange(365) * 2 * np.pi / 365), days)
-    >>> use = 10 + 2 * np.maximum(12 - warm, 0)
-    >>> found = baseline_daily(use, warm, "C")
-    >>> found.kind, round(found.heating_balance, 1)
-    ('heating', 12.2)
+    >>> warm = pd.Series(60 - 20 * np.cos(np.arange(365) * 2 * np.pi / 365), days)
+    >>> use = 10 + 2 * np.maximum(55 - warm, 0)
+    >>> found = baseline_daily(use, warm, "F")
+    >>> found.kind, found.heating_balance, round(found.heating_kwh_per_degree, 6)
+    ('heating', 55.0, 2.0)
     """
     if unit not in ("C", "F"):
         raise DsmError(f"unit is {unit!r}, expected 'C' or 'F'")
@@ -216,7 +216,7 @@ def _best_model(use: np.ndarray, warm_f: np.ndarray) -> tuple[Literal["mean", "h
     gain = np.where(can, (bh * hy[:, None] + bc * cy[None, :]) / total, -np.inf)
     at_h, at_c = np.unravel_index(int(np.argmax(gain)), gain.shape)
     candidates.append((_adjusted(float(gain[at_h, at_c]), n, 3), 2, "both", (int(at_h), int(at_c))))
-    _, _, kind, places = max(candidates, key=lambda one: (round(one[0], 12), -one[1]))
+    _, _, kind, places = max(candidates, key=lambda one: (round(one[0], 10), -one[1]))
     parts = {"mean": [], "heating": [heat], "cooling": [cool], "both": [heat, cool]}[kind]
     columns = np.column_stack([np.ones(n), *(part[:, at] for part, at in zip(parts, places))])
     return kind, tuple(float(points[at]) for at in places), columns  # type: ignore[return-value]

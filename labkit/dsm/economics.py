@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -78,19 +79,63 @@ def cost_tests(
             raise DsmError(f"{name} is {rate}, expected a share a year such as 0.08")
     if convention not in ("spm", "flexvalue"):
         raise DsmError(f"convention is {convention!r}, expected 'spm' or 'flexvalue'")
+    sides = value_tests(f, years, discount_rate, societal_rate, convention)
+    own, society = _factors(years, discount_rate, societal_rate)
+    rows = {}
+    for test, (benefits, costs) in sides.items():
+        factor = society if test == "SCT" else own
+        b, c = float(benefits @ factor), float(costs @ factor)
+        kwh = 0.0 if saved is None else float(saved @ factor)
+        levelised = c / kwh if kwh > 0 else np.nan
+        rows[test] = (b, c, b - c, b / c if c else np.nan, levelised, _payback((benefits - costs) * factor, years))
+    return pd.DataFrame.from_dict(rows, orient="index", columns=_COLUMNS).rename_axis("test")
+
+
+def _factors(years: np.ndarray, discount_rate: float, societal_rate: float | None) -> tuple[np.ndarray, np.ndarray]:
     own = (1 + discount_rate) ** -(years - 1)
-    society = own if societal_rate is None else (1 + societal_rate) ** -(years - 1)
+    return own, own if societal_rate is None else (1 + societal_rate) ** -(years - 1)
+
+
+def value_tests(
+    flows: Mapping[str, np.ndarray],
+    years: np.ndarray,
+    discount_rate: float,
+    societal_rate: float | None = None,
+    convention: Convention = "spm",
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Benefits and costs of each test, year by year, for any number of cases at once.
+
+    Parameters
+    ----------
+    flows : mapping of str to ndarray, shape (..., years)
+        Terms of `FLOWS`; those left out are nought, ``pcn`` is ``pc``.
+
+    Returns
+    -------
+    dict
+        Test -> (benefits, costs), not discounted.
+    """
+    nothing = np.zeros(len(years))
+    f = {name: np.asarray(flows.get(name, nothing), dtype=float) for name in FLOWS}
+    f["pcn"] = f["pcn"] if "pcn" in flows else f["pc"]
     netted = convention == "flexvalue"
     supply, more = (f["uac"] - f["uic"], 0 * f["uic"]) if netted else (f["uac"], f["uic"])
-    parts = {
-        "PCT": (f["br"] + f["tc"] + f["inc"] + f["ab_a"] + f["pac_a"], f["pc"] + f["bi"], own),
-        "RIM": (supply + f["rg"] + f["uac_a"], more + f["rl"] + f["prc"] + f["inc"] + f["rl_a"], own),
-        "PAC": (supply + f["uac_a"], f["prc"] + f["inc"] + more, own),
-        "TRC": (supply + f["tc"] + f["uac_a"] + f["pac_a"], f["prc"] + f["pcn"] + more, own),
-        "SCT": (supply + f["externality"] + f["uac_a"] + f["pac_a"], f["prc"] + f["pcn"] + more, society),
+    return {
+        "PCT": (f["br"] + f["tc"] + f["inc"] + f["ab_a"] + f["pac_a"], f["pc"] + f["bi"]),
+        "RIM": (supply + f["rg"] + f["uac_a"], more + f["rl"] + f["prc"] + f["inc"] + f["rl_a"]),
+        "PAC": (supply + f["uac_a"], f["prc"] + f["inc"] + more),
+        "TRC": (supply + f["tc"] + f["uac_a"] + f["pac_a"], f["prc"] + f["pcn"] + more),
+        "SCT": (supply + f["externality"] + f["uac_a"] + f["pac_a"], f["prc"] + f["pcn"] + more),
     }
-    rows = {test: _test(*part, saved, years) for test, part in parts.items()}
-    return pd.DataFrame.from_dict(rows, orient="index", columns=_COLUMNS).rename_axis("test")
+
+
+def net_present_values(
+    flows: Mapping[str, np.ndarray], years: np.ndarray, discount_rate: float, societal_rate: float | None = None
+) -> dict[str, np.ndarray]:
+    """Net present value of each test for many cases at once, shape (...)."""
+    own, society = _factors(years, discount_rate, societal_rate)
+    sides = value_tests(flows, years, discount_rate, societal_rate)
+    return {test: (b - c) @ (society if test == "SCT" else own) for test, (b, c) in sides.items()}
 
 
 def _read_flows(flows: pd.DataFrame) -> tuple[dict[str, np.ndarray], np.ndarray, np.ndarray | None]:
@@ -109,19 +154,8 @@ def _read_flows(flows: pd.DataFrame) -> tuple[dict[str, np.ndarray], np.ndarray,
         raise DsmError("flows: years are 1, 2, …, each once")
     order = np.argsort(years)
     table, years = table.iloc[order], years[order]
-    nothing = np.zeros(len(table))
-    found = {name: table[name].to_numpy(dtype=float) if name in table else nothing for name in FLOWS}
-    if "pcn" not in table:
-        found["pcn"] = found["pc"]
+    found = {name: table[name].to_numpy(dtype=float) for name in FLOWS if name in table}
     return found, years, table["saved_kwh"].to_numpy(dtype=float) if "saved_kwh" in table else None
-
-
-def _test(
-    benefits: np.ndarray, costs: np.ndarray, factor: np.ndarray, saved: np.ndarray | None, years: np.ndarray
-) -> tuple[float, ...]:
-    b, c = float(benefits @ factor), float(costs @ factor)
-    kwh = 0.0 if saved is None else float(saved @ factor)
-    return b, c, b - c, b / c if c else np.nan, c / kwh if kwh > 0 else np.nan, _payback((benefits - costs) * factor, years)
 
 
 def _payback(net: np.ndarray, years: np.ndarray) -> float:

@@ -8,7 +8,7 @@
 from labkit.tariffs.bill import Bill
 from labkit.tariffs.charges import charge
 from labkit.tariffs.choice import Choice, best_contract, break_even, change_dates, choose
-from labkit.tariffs.determinants import Determinants, measure_load
+from labkit.tariffs.determinants import Determinants, energy_prices, measure_load
 from labkit.tariffs.lines import Account
 from labkit.tariffs.many import bill_loads, bill_many
 from labkit.tariffs.power_factor import capacitor_kvar, power_factor_adjustment, power_factor_of
@@ -31,6 +31,7 @@ __all__ = [
     "change_dates",
     "charge",
     "choose",
+    "energy_prices",
     "measure_load",
     "power_factor_adjustment",
     "power_factor_of",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -316,6 +317,33 @@ def _measure_days(rule: TariffRule, kwh: np.ndarray, grid: Grid) -> tuple[np.nda
                     peak[:, j, p] = np.maximum(peak[:, j, p], top[:, code == p].max(axis=1))
     scale = 60 / grid.interval_min
     return energy, (max_kw * scale).round(9), [(peak * scale).round(9) for peak in peaks]
+
+
+def energy_prices(
+    rule: TariffRule, days: pd.DatetimeIndex, day_types: Sequence[str], interval_min: int
+) -> np.ndarray:
+    """Price of one kWh more in every slot: what moving it changes, shape (days, slots).
+
+    Parameters
+    ----------
+    days : DatetimeIndex
+    day_types : sequence of {"workday", "weekend", "holiday"}
+        Of each day; a tariff without a calendar looks at the days of the week instead.
+    interval_min : int
+
+    Notes
+    -----
+    The price of the last tier; steps on all energy and demand charges are not in it.
+    """
+    codes = rule.energy.periods.codes(interval_min)
+    if rule.calendar is None:
+        kinds = (days.day_of_week >= 5).astype(int)
+    else:
+        kinds = np.array([calendar.DAY_TYPES.index(kind) for kind in day_types])
+    prices = np.array([[tiers[-1].price for tiers in row] for row in rule.energy.prices])
+    month = days.month.to_numpy() - 1
+    found: np.ndarray = prices[month[:, None], codes[month, np.asarray(kinds)]]
+    return found
 
 
 def measure_load(
