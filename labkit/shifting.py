@@ -82,7 +82,9 @@ def shift_within_days(
         raise ValueError("budget_kwh must not be below 0, nor be given together with limit_kwh")
     down = np.minimum(down, load.clip(min=0))
     if len(one_price) == 1 and not np.isfinite(limit_kwh).any():
-        return _fill_columns(load, down, up, np.broadcast_to(one_price[0], load.shape[1:]), budget_kwh, cost, efficiency)
+        return _fill_columns(
+            load, down, up, np.broadcast_to(one_price[0], load.shape[1:]), budget_kwh, cost, efficiency
+        )
     if np.isfinite(budget_kwh):
         down = _keep_dearest(down, price, budget_kwh)
     ordered = _order(price, cost, efficiency)

@@ -185,7 +185,9 @@ def _days_of(daily_kwh: pd.Series, temperature: pd.Series) -> tuple[np.ndarray, 
     return both["kwh"].to_numpy(dtype=float), both["t"].to_numpy(dtype=float), missing
 
 
-def _best_model(use: np.ndarray, warm_f: np.ndarray) -> tuple[Literal["mean", "heating", "cooling", "both"], tuple[float, ...], np.ndarray]:
+def _best_model(
+    use: np.ndarray, warm_f: np.ndarray
+) -> tuple[Literal["mean", "heating", "cooling", "both"], tuple[float, ...], np.ndarray]:
     """The model of the highest adjusted R² among all balance points."""
     points = BALANCE_POINTS_F
     heat = np.maximum(points - warm_f[:, None], 0.0)

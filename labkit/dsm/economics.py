@@ -148,7 +148,9 @@ def _read_flows(flows: pd.DataFrame) -> tuple[dict[str, np.ndarray], np.ndarray,
     numbers = table.drop(columns="year", errors="ignore").to_numpy(dtype=float)
     if not np.isfinite(numbers).all():
         row, column = np.argwhere(~np.isfinite(numbers))[0]
-        raise DsmError(f"flows row {row + 1}, {table.drop(columns='year', errors='ignore').columns[column]}: no number; write 0 for nothing")
+        raise DsmError(
+            f"flows row {row + 1}, {table.drop(columns='year', errors='ignore').columns[column]}: no number; write 0 for nothing"
+        )
     years = table["year"].to_numpy(dtype=float) if "year" in table else np.arange(1.0, len(table) + 1)
     if len(np.unique(years)) != len(years) or years.min() < 1 or (years % 1 != 0).any():
         raise DsmError("flows: years are 1, 2, …, each once")
@@ -272,7 +274,9 @@ def shared_benefit_range(
 
     low, high = floor, utility_yuan - (fixed_yuan / customers if joining is None else 0.0)
     if joining is not None and high > floor and fixed_yuan > 0:
-        top = minimize_scalar(lambda i: -utility(i), bounds=(floor, high), method="bounded", options={"xatol": 1e-9 * high})
+        top = minimize_scalar(
+            lambda i: -utility(i), bounds=(floor, high), method="bounded", options={"xatol": 1e-9 * high}
+        )
         best = float(top.x) if utility(float(top.x)) > utility(floor) else floor
         if utility(best) < 0:
             high = -np.inf

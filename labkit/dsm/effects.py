@@ -69,9 +69,7 @@ class PanelFit:
         return Estimate(value, value - float(reach), value + float(reach), self.customers, level)
 
 
-def fit_panel(
-    y: np.ndarray, x: np.ndarray, names: tuple[str, ...], customer: np.ndarray, day: np.ndarray
-) -> PanelFit:
+def fit_panel(y: np.ndarray, x: np.ndarray, names: tuple[str, ...], customer: np.ndarray, day: np.ndarray) -> PanelFit:
     """Least squares with customer and day effects, errors clustered by customer.
 
     Parameters

@@ -205,5 +205,9 @@ def _welch(a: np.ndarray, b: np.ndarray) -> Estimate:
     a, b = a[np.isfinite(a)], b[np.isfinite(b)]
     if len(a) < 2 or len(b) < 2:
         raise DsmError("fewer than two customers of an arm have readings in the event")
-    low, high = stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95) if np.ptp(a) + np.ptp(b) > 0 else (a.mean() - b.mean(),) * 2
+    low, high = (
+        stats.ttest_ind(a, b, equal_var=False).confidence_interval(0.95)
+        if np.ptp(a) + np.ptp(b) > 0
+        else (a.mean() - b.mean(),) * 2
+    )
     return Estimate(float(a.mean() - b.mean()), float(low), float(high), len(a) + len(b))

@@ -151,7 +151,9 @@ def fit_joining(table: pd.DataFrame, segment: str | None = None) -> pd.DataFrame
     try:
         fit = sm.Logit(joined, x).fit(disp=0, maxiter=200)
     except (np.linalg.LinAlgError, sm.tools.sm_exceptions.PerfectSeparationError) as error:
-        raise DsmError("the gain tells who joined from who did not without fail, or does not vary; no logit can be fitted") from error
+        raise DsmError(
+            "the gain tells who joined from who did not without fail, or does not vary; no logit can be fitted"
+        ) from error
     ends = np.asarray(fit.conf_int())
     terms = ["per_yuan", *(f"intercept {name}" for name in dummies)]
     return pd.DataFrame({"term": terms, "value": np.asarray(fit.params), "low": ends[:, 0], "high": ends[:, 1]})

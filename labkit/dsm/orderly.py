@@ -26,7 +26,7 @@ def _rules(path: Path) -> dict[str, Any]:
 
 
 @dataclass(frozen=True)
-class Warning:  # noqa: A001 - the field's word (预警)
+class Warning:
     """A warning level."""
 
     id: str
@@ -155,22 +155,38 @@ def orderly_plan(
             row[f"{name}_kw"] = float(given.sum())
             who = np.flatnonzero(given > 1e-9)
             share = given[who] / able[who, m]
-            steps.append(pd.DataFrame({"day": day, "customer_id": ids[who], "means": name, "kw": given[who], "share": share}))
-        days.append({"day": day, "gap_kw": float(gap), "level": warning_level(gap, maximum_demand_kw, rules).id, **row, "uncovered_kw": left})
+            steps.append(
+                pd.DataFrame({"day": day, "customer_id": ids[who], "means": name, "kw": given[who], "share": share})
+            )
+        days.append(
+            {
+                "day": day,
+                "gap_kw": float(gap),
+                "level": warning_level(gap, maximum_demand_kw, rules).id,
+                **row,
+                "uncovered_kw": left,
+            }
+        )
     told = pd.concat(steps, ignore_index=True)
     given_kw = told.groupby("customer_id")["kw"].sum().reindex(ids).fillna(0.0).to_numpy()
-    return OrderlyPlan(told, pd.DataFrame(days), pd.DataFrame({"customer_id": ids, "given_kw": given_kw, "relative": burden}))
+    return OrderlyPlan(
+        told, pd.DataFrame(days), pd.DataFrame({"customer_id": ids, "given_kw": given_kw, "relative": burden})
+    )
 
 
 def _users(users: pd.DataFrame, means: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     if users["customer_id"].duplicated().any():
         raise DsmError("a customer stands among the users twice; give each one row")
-    able = np.column_stack([users[f"{m}_kw"] if f"{m}_kw" in users else np.zeros(len(users)) for m in means]).astype(float)
+    able = np.column_stack([users[f"{m}_kw"] if f"{m}_kw" in users else np.zeros(len(users)) for m in means]).astype(
+        float
+    )
     wrong = ~(np.isfinite(able) & (able >= 0))
     if wrong.any():
         row, m = np.argwhere(wrong)[0]
         raise DsmError(f"users row {row + 1}, {means[m]}_kw: below 0 or missing; write 0 where a user cannot give")
-    protected = users["protected"].fillna(False).to_numpy(dtype=bool) if "protected" in users else np.zeros(len(users), bool)
+    protected = (
+        users["protected"].fillna(False).to_numpy(dtype=bool) if "protected" in users else np.zeros(len(users), bool)
+    )
     before = users["given_before"].fillna(0).to_numpy(dtype=float) if "given_before" in users else np.zeros(len(users))
     return able, protected, before
 

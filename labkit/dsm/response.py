@@ -75,7 +75,11 @@ def price_response(
     for name, price in (("before", before), ("after", after)):
         bill_peak = np.where(on, load * price, 0).sum(-1, keepdims=True)
         bill_other = np.where(on, 0, load * price).sum(-1, keepdims=True)
-        cost[name] = (_ratio(bill_peak, q_peak), _ratio(bill_other, q_other), _ratio(bill_peak + bill_other, q_peak + q_other))
+        cost[name] = (
+            _ratio(bill_peak, q_peak),
+            _ratio(bill_other, q_other),
+            _ratio(bill_peak + bill_other, q_peak + q_other),
+        )
     relative = np.log(cost["after"][0] / cost["after"][1]) - np.log(cost["before"][0] / cost["before"][1])
     ratio = np.exp(substitution * relative)
     level = np.exp(daily * np.log(cost["after"][2] / cost["before"][2]))
@@ -235,7 +239,9 @@ def _trial_rows(table: pd.DataFrame, starts_on: object) -> pd.DataFrame:
     data["on"] = data["day"] >= pd.Timestamp(starts_on)  # type: ignore[arg-type]
     for arm in ("treated", "control"):
         if not (data["arm"] == arm).any():
-            raise DsmError(f"the trial has no customers in the arm {arm!r}: without a control group nothing can be said")
+            raise DsmError(
+                f"the trial has no customers in the arm {arm!r}: without a control group nothing can be said"
+            )
     if data["on"].all() or not data["on"].any():
         raise DsmError(f"all days lie on one side of {starts_on}: bring days before and after the trial's start")
     # Who has no day before has no use to compare with.

@@ -137,7 +137,9 @@ class Scenario:
         shared = {"life_years", "discount_rate", "societal_rate", "carbon_yuan_per_tonne"}
         unknown = set(changes) - shared - set(_MONEY)
         if unknown:
-            raise DsmError(f"a scenario has no {sorted(unknown)[0]}; change one of {', '.join(sorted(shared | set(_MONEY)))}")
+            raise DsmError(
+                f"a scenario has no {sorted(unknown)[0]}; change one of {', '.join(sorted(shared | set(_MONEY)))}"
+            )
         for name, value in changes.items():
             _number(f"{self.id}, {name}", value)
         offers = {name: value for name, value in changes.items() if name not in shared}
@@ -184,7 +186,10 @@ def read_scenario(path: Path | str) -> Scenario:
             programmes.append(_programme(one, f"{path.name}, programme {at}", path.parent))
     if not programmes:
         raise DsmError(f"{path.name}: it has no programmes; name at least one")
-    numbers = {n: _number(f"{path.name}, {n}", merged[n]) for n in ("life_years", "discount_rate", "societal_rate", "carbon_yuan_per_tonne")}
+    numbers = {
+        n: _number(f"{path.name}, {n}", merged[n])
+        for n in ("life_years", "discount_rate", "societal_rate", "carbon_yuan_per_tonne")
+    }
     return Scenario(
         str(raw["id"]), Name(**raw["name"]), Name(**raw["about"]), str(raw.get("source", "")), tuple(programmes),
         int(numbers["life_years"]), numbers["discount_rate"], numbers["societal_rate"], numbers["carbon_yuan_per_tonne"],
@@ -235,7 +240,9 @@ def _programme(raw: Mapping[str, Any], where: str, folder: Path) -> Programme:
             if number > 0:
                 raise DsmError(f"{where}, response, {name}: {number} is above 0; elasticities are negative")
         elif number < 0 or (name in ("down_share", "share", "gap_share", "efficiency", "budget_share") and number > 1):
-            raise DsmError(f"{where}, response, {name}: {number} is outside its range; shares and efficiency are 0 to 1")
+            raise DsmError(
+                f"{where}, response, {name}: {number} is outside its range; shares and efficiency are 0 to 1"
+            )
     periods, ratio = None, dict(raw.get("ratio", {}))
     if kind == "time_of_use":
         given = raw.get("periods")

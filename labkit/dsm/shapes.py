@@ -368,7 +368,9 @@ def call_windows(value: np.ndarray, calls: int, slots_per_call: int) -> np.ndarr
     """
     worth = np.asarray(value, dtype=float)
     if not 1 <= slots_per_call <= worth.shape[1] or calls < 0:
-        raise DsmError(f"calls is {calls} and slots_per_call {slots_per_call}: a call takes 1 to {worth.shape[1]} slots")
+        raise DsmError(
+            f"calls is {calls} and slots_per_call {slots_per_call}: a call takes 1 to {worth.shape[1]} slots"
+        )
     sums = np.cumsum(np.pad(worth, ((0, 0), (1, 0))), axis=1)
     windows = sums[:, slots_per_call:] - sums[:, :-slots_per_call]
     start, best = windows.argmax(axis=1), windows.max(axis=1)
@@ -395,7 +397,9 @@ def _check_fit(name: str, given: np.ndarray, load: np.ndarray) -> None:
     except ValueError:
         fits = False
     if not fits:
-        raise DsmError(f"{name} has the shape {given.shape}, which does not fit the load's {load.shape}: give one a slot")
+        raise DsmError(
+            f"{name} has the shape {given.shape}, which does not fit the load's {load.shape}: give one a slot"
+        )
 
 
 def _check_share(name: str, share: np.ndarray | float) -> None:

@@ -319,9 +319,7 @@ def _measure_days(rule: TariffRule, kwh: np.ndarray, grid: Grid) -> tuple[np.nda
     return energy, (max_kw * scale).round(9), [(peak * scale).round(9) for peak in peaks]
 
 
-def energy_prices(
-    rule: TariffRule, days: pd.DatetimeIndex, day_types: Sequence[str], interval_min: int
-) -> np.ndarray:
+def energy_prices(rule: TariffRule, days: pd.DatetimeIndex, day_types: Sequence[str], interval_min: int) -> np.ndarray:
     """Price of one kWh more in every slot: what moving it changes, shape (days, slots).
 
     Parameters
