@@ -75,7 +75,7 @@ def difference_in_differences(
     if logs:
         data = data[data[outcome] > 0]
     y = np.log(data[outcome].to_numpy(dtype=float)) if logs else data[outcome].to_numpy(dtype=float)
-    start = pd.Timestamp(starts_on)  # type: ignore[arg-type]
+    start = pd.Timestamp(starts_on)
     effect = _effect(data, y, start, logs)
     active = int(((data["arm"] == "treated") & (data["day"] >= start)).sum())
     total = Estimate(effect.value * active, effect.low * active, effect.high * active, effect.n)
@@ -100,7 +100,7 @@ def _check(table: pd.DataFrame, starts_on: object, outcome: str) -> pd.DataFrame
             raise DsmError(f"the table has no column {name}; it needs customer_id, day, arm and {outcome}")
     data = table.dropna(subset=[outcome]).copy()
     data["day"] = pd.to_datetime(data["day"])
-    start = pd.Timestamp(starts_on)  # type: ignore[arg-type]
+    start = pd.Timestamp(starts_on)
     for arm in ("treated", "control"):
         mine = data[data["arm"] == arm]
         if mine.empty:
@@ -116,4 +116,5 @@ def _effect(data: pd.DataFrame, y: np.ndarray, start: pd.Timestamp, logs: bool) 
     found = fit.estimate("effect")
     if not logs:
         return found
-    return Estimate(*(float(np.expm1(v)) for v in (found.value, found.low, found.high)), found.n)
+    value, low, high = (float(np.expm1(v)) for v in (found.value, found.low, found.high))
+    return Estimate(value, low, high, found.n)

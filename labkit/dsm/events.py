@@ -97,7 +97,7 @@ def event_baseline(
         raise DsmError(f"load_kwh has the shape {load.shape}, expected (customers, {len(index)} days, slots)")
     if method not in _TAKEN:
         raise DsmError(f"method is {method!r}, expected one of {', '.join(_TAKEN)}")
-    day = pd.Timestamp(event_day)  # type: ignore[arg-type]
+    day = pd.Timestamp(event_day)
     if day not in index:
         raise DsmError(f"the event's day {day:%Y-%m-%d} is not among the days of the load; bring its readings")
     others = pd.DatetimeIndex(pd.to_datetime([*event_days, day]))

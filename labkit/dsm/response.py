@@ -236,7 +236,7 @@ def _trial_rows(table: pd.DataFrame, starts_on: object) -> pd.DataFrame:
         raise DsmError(f"the trial's table has no column {missing[0]}; it needs {', '.join(wanted)}")
     data = table[(table["peak_kwh"] > 0) & (table["other_kwh"] > 0)].copy()
     data["day"] = pd.to_datetime(data["day"])
-    data["on"] = data["day"] >= pd.Timestamp(starts_on)  # type: ignore[arg-type]
+    data["on"] = data["day"] >= pd.Timestamp(starts_on)
     for arm in ("treated", "control"):
         if not (data["arm"] == arm).any():
             raise DsmError(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal, cast, get_args
 
 import numpy as np
 import pandas as pd
@@ -222,9 +222,9 @@ def _number(where: str, value: Any) -> float:
 
 
 def _programme(raw: Mapping[str, Any], where: str, folder: Path) -> Programme:
-    kind = raw.get("kind")
-    if kind not in get_args(Kind):
-        raise DsmError(f"{where}: kind is {kind!r}, expected one of {', '.join(get_args(Kind))}")
+    if raw.get("kind") not in get_args(Kind):
+        raise DsmError(f"{where}: kind is {raw.get('kind')!r}, expected one of {', '.join(get_args(Kind))}")
+    kind = cast(Kind, raw["kind"])
     extra = {"time_of_use": {"periods", "ratio"}, "orderly": {"means", "lost_yuan_per_kwh"}}.get(kind, set())
     _refuse_unknown(where, raw, {"kind", "classes", "response", "joining", "free_riders", *_MONEY, *extra})
     response = dict(raw.get("response", {}))
