@@ -101,7 +101,7 @@ def event_baseline(
     if day not in index:
         raise DsmError(f"the event's day {day:%Y-%m-%d} is not among the days of the load; bring its readings")
     others = pd.DatetimeIndex(pd.to_datetime([*event_days, day]))
-    work = np.asarray(index.dayofweek < 5) if day_types is None else np.asarray(day_types) == "workday"
+    work = np.asarray(index.day_of_week < 5) if day_types is None else np.asarray(day_types) == "workday"
     near = (index < day) & (index >= day - pd.Timedelta(days=_LOOK_BACK_DAYS))
     eligible = np.flatnonzero(near & work & ~index.isin(others))
     look, take = _TAKEN[method]

@@ -200,7 +200,7 @@ def test_event_baselines_take_the_days_the_rules_name() -> None:
     load, days = event_load()
     day, other = days[37], days[35]  # Wednesday; Monday was an event as well
     ten = dsm.event_baseline(load, days, day, [17], event_days=[other])
-    work = [d for d in days[:37] if d.dayofweek < 5 and d != other][-10:]
+    work = [d for d in days[:37] if d.weekday() < 5 and d != other][-10:]
     assert ten.days.tolist() == work
     assert ten.baseline_kwh[0, 0] == pytest.approx(np.mean([(d - days[0]).days + 1 for d in work]))
     five = dsm.event_baseline(load, days, day, [17], event_days=[other], method="high-5-of-10")
