@@ -16,6 +16,7 @@ from labkit.dsm.orderly import OrderlyPlan, orderly_plan, warning_level
 from labkit.dsm.response import Response, elasticity_matrix, fit_response, price_response
 from labkit.dsm.scenario import Programme, Scenario, read_scenario, read_scenarios
 from labkit.dsm.shapes import call_windows, clip, conserve, fill, flexible, grow, shift
+from labkit.dsm.simulate import Prepared, ScenarioResult, compare, prepare, run
 
 __all__ = [
     "DailyBaseline",
@@ -26,14 +27,17 @@ __all__ = [
     "Joining",
     "NetToGross",
     "OrderlyPlan",
+    "Prepared",
     "Programme",
     "Response",
     "Scenario",
+    "ScenarioResult",
     "SharedRange",
     "ShiftPlan",
     "baseline_daily",
     "call_windows",
     "clip",
+    "compare",
     "conserve",
     "cost_tests",
     "difference_in_differences",
@@ -48,9 +52,11 @@ __all__ = [
     "measure_events",
     "net_to_gross",
     "orderly_plan",
+    "prepare",
     "price_response",
     "read_scenario",
     "read_scenarios",
+    "run",
     "shared_benefit_range",
     "shift",
     "solve_shift",

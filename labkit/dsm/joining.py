@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 import statsmodels.api as sm
+from scipy.special import expit
 
 from labkit.dsm.errors import DsmError
 
@@ -38,7 +39,7 @@ class Joining:
         [0.1192, 0.5]
         """
         gain = np.asarray(gain_yuan, dtype=float) - self.effort_yuan
-        return np.asarray(1 / (1 + np.exp(-(self.intercept + self.per_yuan * gain))))
+        return np.asarray(expit(self.intercept + self.per_yuan * gain))
 
 
 def draw_joiners(chance: np.ndarray, seed: int) -> np.ndarray:

@@ -28,7 +28,7 @@ _MAY: dict[str, tuple[str, ...]] = {
     "flexible": ("down_share", "calls", "hours_per_call", "rebound"),
     "time_of_use": ("substitution", "daily"),
     "critical_peak": ("substitution", "daily", "calls", "hours_per_call", "multiple"),
-    "orderly": ("gap_share", "days", "hours"),
+    "orderly": ("gap_share", "days"),
 }
 _MUST: dict[str, tuple[str, ...]] = {
     "clip": ("down_share",), "fill": ("up_share",), "shift": ("down_share", "up_share"), "conserve": ("share",),
