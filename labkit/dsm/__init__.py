@@ -17,17 +17,23 @@ from labkit.dsm.response import Response, elasticity_matrix, fit_response, price
 from labkit.dsm.scenario import Programme, Scenario, read_scenario, read_scenarios
 from labkit.dsm.shapes import call_windows, clip, conserve, fill, flexible, grow, shift
 from labkit.dsm.simulate import Prepared, ScenarioResult, compare, prepare, run
+from labkit.dsm.summary import GAIN_COLUMNS, SYSTEM_COLUMNS, check_transfers, gain, plot_gains, who_all_gain
+from labkit.dsm.trials import EventTrial, PriceTrial, read_events, read_trial, summarise_trials
 
 __all__ = [
+    "GAIN_COLUMNS",
+    "SYSTEM_COLUMNS",
     "DailyBaseline",
     "DidEffect",
     "DsmError",
     "EventBaseline",
     "EventEffect",
+    "EventTrial",
     "Joining",
     "NetToGross",
     "OrderlyPlan",
     "Prepared",
+    "PriceTrial",
     "Programme",
     "Response",
     "Scenario",
@@ -36,6 +42,7 @@ __all__ = [
     "ShiftPlan",
     "baseline_daily",
     "call_windows",
+    "check_transfers",
     "clip",
     "compare",
     "conserve",
@@ -48,17 +55,23 @@ __all__ = [
     "fit_joining",
     "fit_response",
     "flexible",
+    "gain",
     "grow",
     "measure_events",
     "net_to_gross",
     "orderly_plan",
+    "plot_gains",
     "prepare",
     "price_response",
+    "read_events",
     "read_scenario",
     "read_scenarios",
+    "read_trial",
     "run",
     "shared_benefit_range",
     "shift",
     "solve_shift",
+    "summarise_trials",
     "warning_level",
+    "who_all_gain",
 ]

@@ -19,7 +19,8 @@ from labkit.lab import Lab
 #: What is added up over customers, a year unless it says once.
 _TERMS = ("joined", "br", "bi", "rl", "rg", "inc", "inc_once", "pc", "pc_once", "pcn", "pcn_once", "pac_a", "prc",
           "externality", "saved_kwh", "uac", "uic", "tonnes")  # fmt: skip
-_GAINERS = {"customer": "PCT", "utility": "RIM", "society": "SCT"}
+#: Who gains, and the test that tells.
+GAINERS = {"customer": "PCT", "utility": "RIM", "society": "SCT"}
 
 
 @dataclass(frozen=True, eq=False)
@@ -168,7 +169,7 @@ def run(lab: Lab | Prepared, scenario: Scenario, *, draws: int = 1000, seed: int
             "joined_count": middle["joined"].round(1),
         }
     )
-    for who, test in _GAINERS.items():
+    for who, test in GAINERS.items():
         segments[f"{who}_yuan"] = mid[test]
         segments[f"{who}_low_yuan"], segments[f"{who}_high_yuan"] = np.quantile(npv[test], [0.025, 0.975], axis=0)
     system, peak_day = _system(ready, hours, weights, avoided, drawn, middle)
@@ -402,7 +403,7 @@ def compare(results: Iterable[ScenarioResult]) -> pd.DataFrame:
                 f"{name}_low": system.loc[measure, "low"],
                 f"{name}_high": system.loc[measure, "high"],
             }
-        for who, test in _GAINERS.items():
+        for who, test in GAINERS.items():
             one = r.tests.loc[test]
             row |= {
                 f"{who}_yuan": one["npv_yuan"],

@@ -1,0 +1,82 @@
+"""Results as a manager reads them: who gains, side by side."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from labkit import figures
+from labkit.dsm.simulate import GAINERS, ScenarioResult
+from labkit.estimates import Estimate
+
+GAIN_COLUMNS = [f"{who}{end}_yuan" for who in GAINERS for end in ("", "_low", "_high")]
+SYSTEM_COLUMNS = ["peak_change_kw", "energy_change_kwh", "bills_change_yuan", "emissions_change_tonnes"]
+
+
+def gain(result: ScenarioResult, who: str) -> Estimate:
+    """Net present value of customer, utility or society, with its interval [yuan]."""
+    row = result.tests.loc[GAINERS[who]]
+    members = int(result.segments["customers_count"].sum())
+    return Estimate(float(row["npv_yuan"]), float(row["npv_low_yuan"]), float(row["npv_high_yuan"]), members)
+
+
+def who_all_gain(table: pd.DataFrame) -> list[str]:
+    """Scenarios of `compare` in which the whole interval of all three lies above 0."""
+    lows = table[[f"{who}_low_yuan" for who in GAINERS]]
+    return table.loc[(lows > 0).all(axis=1), "scenario"].tolist()
+
+
+def check_transfers(results: Iterable[ScenarioResult]) -> pd.DataFrame:
+    """Whether participant and ratepayer test add up to the resource test: ``scenario``, ``apart_yuan``, ``adds_up``.
+
+    Scenarios with free riders are left out: there, some costs are no cost of the programme.
+    """
+    rows = []
+    for one in results:
+        if any(p.free_riders for p in one.scenario.programmes):
+            continue
+        npv = one.tests["npv_yuan"]
+        apart = float(npv["PCT"] + npv["RIM"] - npv["TRC"])
+        rows.append((one.scenario.id, round(apart, 0) + 0.0, bool(abs(apart) < 1e-6 * npv.abs().max() + 1)))
+    return pd.DataFrame(rows, columns=["scenario", "apart_yuan", "adds_up"])
+
+
+def plot_gains(
+    table: pd.DataFrame, *, names: Mapping[str, str], labels: Sequence[str], unit: str, ax: Axes | None = None
+) -> Axes:
+    """Net present value of customer, utility and society in each scenario, with intervals.
+
+    Parameters
+    ----------
+    table : DataFrame
+        Of `compare`, in the order to be drawn from top to bottom.
+    names : mapping
+        Scenario -> its name.
+    labels : sequence of str
+        Of customer, utility and society.
+    unit : str
+        Of a million yuan; the axis is linear to one and compressed beyond.
+    """
+    with figures.style():
+        ax = ax or figures.new_axes(height_in=0.9 + 0.42 * len(table))
+        y = np.arange(len(table))
+        for k, (who, label) in enumerate(zip(GAINERS, labels)):
+            value, low, high = (table[f"{who}{end}_yuan"].to_numpy() / 1e6 for end in ("", "_low", "_high"))
+            colour, at = figures.SERIES[k], y + (k - 1) * 0.22
+            ax.hlines(at, low, high, color=colour, linewidth=1.4)
+            ax.plot(value, at, "o", color=colour, markersize=4.5, label=label)
+        ax.axvline(0, color=figures.SOFT, linewidth=1)
+        ax.set_xscale("symlog", linthresh=1.0)
+        ax.set_xticks([-100, -10, -1, 0, 1, 10, 100], ["-100", "-10", "-1", "0", "1", "10", "100"])
+        ax.minorticks_off()
+        ax.set_yticks(y, [names[name] for name in table["scenario"]])
+        ax.set_ylim(len(table) - 0.5, -0.5)
+        ax.tick_params(axis="y", length=0)
+        ax.set_xlabel(unit, loc="right")
+        ax.grid(axis="x")
+        ax.set_axisbelow(True)
+        ax.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3)
+    return ax
