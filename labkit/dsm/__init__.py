@@ -17,11 +17,10 @@ from labkit.dsm.response import Response, elasticity_matrix, fit_response, price
 from labkit.dsm.scenario import Programme, Scenario, read_scenario, read_scenarios
 from labkit.dsm.shapes import call_windows, clip, conserve, fill, flexible, grow, shift
 from labkit.dsm.simulate import Prepared, ScenarioResult, compare, prepare, run
-from labkit.dsm.summary import GAIN_COLUMNS, SYSTEM_COLUMNS, check_transfers, gain, plot_gains, who_all_gain
+from labkit.dsm.summary import SYSTEM_COLUMNS, check_transfers, gain, plot_gains, tell_gains, who_all_gain
 from labkit.dsm.trials import EventTrial, PriceTrial, read_events, read_trial, summarise_trials
 
 __all__ = [
-    "GAIN_COLUMNS",
     "SYSTEM_COLUMNS",
     "DailyBaseline",
     "DidEffect",
@@ -72,6 +71,7 @@ __all__ = [
     "shift",
     "solve_shift",
     "summarise_trials",
+    "tell_gains",
     "warning_level",
     "who_all_gain",
 ]

@@ -11,8 +11,8 @@ from matplotlib.axes import Axes
 from labkit import figures
 from labkit.dsm.simulate import GAINERS, ScenarioResult
 from labkit.estimates import Estimate
+from labkit.terms import Language
 
-GAIN_COLUMNS = [f"{who}{end}_yuan" for who in GAINERS for end in ("", "_low", "_high")]
 SYSTEM_COLUMNS = ["peak_change_kw", "energy_change_kwh", "bills_change_yuan", "emissions_change_tonnes"]
 
 
@@ -21,6 +21,19 @@ def gain(result: ScenarioResult, who: str) -> Estimate:
     row = result.tests.loc[GAINERS[who]]
     members = int(result.segments["customers_count"].sum())
     return Estimate(float(row["npv_yuan"]), float(row["npv_low_yuan"]), float(row["npv_high_yuan"]), members)
+
+
+def tell_gains(table: pd.DataFrame, language: Language) -> pd.DataFrame:
+    """The net present values of a table as text with their intervals, in 万元 or thousand yuan."""
+    size = 1e4 if language == "zh" else 1e3
+    told = table.copy()
+    for who in GAINERS:
+        parts = zip(*(told.pop(f"{who}{end}_yuan") / size for end in ("", "_low", "_high")))
+        told[f"{who}_gain"] = [
+            f"{v:,.0f}（{a:,.0f} 至 {b:,.0f}）" if language == "zh" else f"{v:,.0f} ({a:,.0f} to {b:,.0f})"
+            for v, a, b in parts
+        ]
+    return told
 
 
 def who_all_gain(table: pd.DataFrame) -> list[str]:

@@ -113,6 +113,7 @@ energy, highest, minutes = by["wh"].sum(), by["wh"].max(), by["interval_min"].su
 _CTRL_C = """
 import os, signal, threading
 from labkit import engine
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background jobs ignore it
 backend = engine.connect()
 backend.raw_sql("CREATE VIEW v AS SELECT count(*) c FROM range(9000000) a, range(9000000) b WHERE (a.range * b.range) % 7 = 3")
 table, sent = backend.table("v"), []
