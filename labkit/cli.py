@@ -73,7 +73,9 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--json", action="store_true", help="findings as JSON")
     check.set_defaults(run=_check)
     intake.add_argument("--out", type=Path, required=True, metavar="STORE")
-    intake.add_argument("--format", choices=("tables", "uci"), default="tables", help="layout of a public data set")
+    intake.add_argument(
+        "--format", choices=("tables", "uci", "lcl"), default="tables", help="layout of a public data set"
+    )
     intake.set_defaults(run=_intake)
 
     report = commands.add_parser("report", help="run the notebooks and write the pages")
@@ -119,6 +121,10 @@ def _intake(options: argparse.Namespace) -> int:
         from labkit.intake.formats.uci import intake_uci
 
         result = intake_uci(options.path, options.out)
+    elif options.format == "lcl":
+        from labkit.intake.formats.lcl import intake_lcl
+
+        result = intake_lcl(options.path, options.out)
     else:
         from labkit.intake import intake
 

@@ -160,11 +160,17 @@ def main(only: str = "") -> None:
             kept = (case.bound_s or 1e9) >= seconds and (case.bound_mb or 1e9) >= memory
             verdict = "" if not bound else ("yes" if kept else "**no**")
             rows.append(f"| {case.name} | {seconds:.2f} | {cpu:.2f} | {memory:,.0f} | {ratio} | {bound} | {verdict} |")
+    peers = [
+        "",
+        "## Beside peers",
+        "",
+        "One run, the same input; PySAM in an environment of its own. Milliseconds by the wall.",
+        "",
+        "| what | labkit | peer | times faster | bound | largest difference, of what is allowed | kept |",
+        "|---|---|---|---|---|---|---|",
+    ]
     if only:
-        new = {row.split("|")[1]: row for row in [*rows, *beside]}
-        old = (HERE / "README.md").read_text(encoding="utf-8").split("\n")
-        kept_lines = [new.get(line.split("|")[1], line) if line.startswith("|") else line for line in old]
-        (HERE / "README.md").write_text("\n".join(kept_lines), encoding="utf-8")
+        _renew(rows, peers, beside)
         return
     machine = f"{platform.machine()}, {os.cpu_count()} cores, {os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB"
     versions = ", ".join(
@@ -181,16 +187,22 @@ def main(only: str = "") -> None:
         "| what | s | CPU s | peak MB | ratio to scan | bound | kept |",
         "|---|---|---|---|---|---|---|",
     ]
-    peers = [
-        "",
-        "## Beside peers",
-        "",
-        "One run, the same input; PySAM in an environment of its own. Milliseconds by the wall.",
-        "",
-        "| what | labkit | peer | times faster | bound | largest difference, of what is allowed | kept |",
-        "|---|---|---|---|---|---|---|",
-    ]
     (HERE / "README.md").write_text("\n".join([*head, *rows, *peers, *beside, ""]), encoding="utf-8")
+
+
+def _renew(rows: list[str], peers: list[str], beside: list[str]) -> None:
+    """Put new lines in the place of old ones; those that were not there come last in their table."""
+    old = (HERE / "README.md").read_text(encoding="utf-8").split("\n")
+    if "## Beside peers" not in old:
+        old = [*old[:-1], *peers, ""]
+    at = old.index("## Beside peers")
+    tables = [(old[: at - 1], rows), (old[at - 1 : -1], beside)]
+    kept: list[str] = []
+    for lines, fresh in tables:
+        new = {row.split("|")[1]: row for row in fresh}
+        kept += [new.pop(line.split("|")[1], line) if line.startswith("|") else line for line in lines]
+        kept += new.values()
+    (HERE / "README.md").write_text("\n".join([*kept, ""]), encoding="utf-8")
 
 
 if __name__ == "__main__":
