@@ -8,15 +8,11 @@ the load is the expected one.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from typing import Any
-
 import numpy as np
 
+from labkit.dsm.arrays import as_load, blocks, check_fit, check_share, each_block, mix_joined
 from labkit.dsm.errors import DsmError
 from labkit.shifting import shift_within_days
-
-_ROWS_AT_ONCE = 60_000
 
 
 def shift(
@@ -72,9 +68,9 @@ def shift(
     >>> shift(day, np.array([3.0, 2.0, 1.0]), 0.5, 0.4).round(2).tolist()
     [0.5, 1.1, 1.4]
     """
-    load = _as_load(load_kwh)
+    load = as_load(load_kwh)
     prices = np.asarray(price, dtype=float)
-    _check_fit("price", prices, load)
+    check_fit("price", prices, load)
     limit = np.inf if budget is None else float(budget)
     out = np.empty(load.shape, load.dtype)
     lead = (1,) * (load.ndim - prices.ndim) + prices.shape[:-1]
@@ -82,7 +78,7 @@ def shift(
     per_day = load.ndim == 3 and lead[0] == 1 and load.shape[1] > 1 and lead[1] > 1
     by_day = prices.reshape(*lead[-1:], -1) if per_day else None
     try:
-        for part, caps in _blocks(load, down_cap, up_cap):
+        for part, caps in blocks(load, down_cap, up_cap):
             slots = load.shape[-1]
             if by_day is not None:
                 for day in range(load.shape[1]):
@@ -99,7 +95,7 @@ def shift(
             ).reshape(shape)  # fmt: skip
     except ValueError as error:
         raise DsmError(str(error)) from None
-    return _joined(load, out, joined).reshape(np.shape(load_kwh))
+    return mix_joined(load, out, joined).reshape(np.shape(load_kwh))
 
 
 def clip(
@@ -144,11 +140,11 @@ def clip(
     >>> clip(np.array([1.0, 4.0, 3.0]), 2.0, budget=1.5).round(2).tolist()
     [1.0, 2.75, 2.75]
     """
-    load = _as_load(load_kwh)
+    load = as_load(load_kwh)
     if rebound < 0:
         raise DsmError(f"rebound is {rebound}, expected 0 or more")
     out = np.empty(load.shape, load.dtype)
-    for part, caps in _blocks(load, down_cap, up_cap):
+    for part, caps in blocks(load, down_cap, up_cap):
         rows = load[part].reshape(-1, load.shape[-1]).astype(float)
         down, up = (np.maximum(c, 0).reshape(rows.shape) for c in caps)
         peak = _lowest_peak(rows, np.minimum(down, rows.clip(min=0)), up, budget, rebound)
@@ -159,7 +155,7 @@ def clip(
             total = room.sum(axis=1, keepdims=True)
             rows += room * np.divide(rebound * over.sum(axis=1, keepdims=True), total, out=total * 0, where=total > 0)
         out[part] = rows.reshape(load[part].shape)
-    return _joined(load, out, joined).reshape(np.shape(load_kwh))
+    return mix_joined(load, out, joined).reshape(np.shape(load_kwh))
 
 
 def _lowest_peak(
@@ -220,14 +216,14 @@ def fill(
     >>> fill(np.array([1.0, 2.0, 5.0]), 4.0, budget=3.0).tolist()
     [3.0, 3.0, 5.0]
     """
-    load = _as_load(load_kwh)
+    load = as_load(load_kwh)
     out = np.empty(load.shape, load.dtype)
-    for part, (up,) in _blocks(load, up_cap):
+    for part, (up,) in blocks(load, up_cap):
         rows = load[part].reshape(-1, load.shape[-1]).astype(float)
         floor = -_lowest_peak(-rows, up.reshape(rows.shape), up, budget, 0.0)
         floor = np.minimum(floor, rows.max(axis=1, keepdims=True))
         out[part] = np.maximum(rows, floor).reshape(load[part].shape)
-    return _joined(load, out, joined).reshape(np.shape(load_kwh))
+    return mix_joined(load, out, joined).reshape(np.shape(load_kwh))
 
 
 def conserve(
@@ -259,12 +255,12 @@ def conserve(
     """
     if not 0 <= rebound <= 1:
         raise DsmError(f"rebound is {rebound}, expected 0 to 1")
-    _check_share("share", share)
+    check_share("share", share)
 
     def saved(load: np.ndarray, cap: np.ndarray, part_share: np.ndarray) -> np.ndarray:
         return load - np.minimum(load * part_share, cap) * (1 - rebound)
 
-    return _each(load_kwh, saved, joined, down_cap, share)
+    return each_block(load_kwh, saved, joined, down_cap, share)
 
 
 def grow(
@@ -298,7 +294,7 @@ def grow(
     def grown(load: np.ndarray, cap: np.ndarray, part_share: np.ndarray) -> np.ndarray:
         return load + np.minimum(load * part_share, cap)
 
-    return _each(load_kwh, grown, joined, up_cap, share)
+    return each_block(load_kwh, grown, joined, up_cap, share)
 
 
 def flexible(
@@ -332,7 +328,7 @@ def flexible(
     if rebound < 0:
         raise DsmError(f"rebound is {rebound}, expected 0 or more")
     windows = np.asarray(called, dtype=bool)
-    _check_fit("called", windows, np.asarray(load_kwh))
+    check_fit("called", windows, np.asarray(load_kwh))
 
     def shed(load: np.ndarray, cap: np.ndarray, window: np.ndarray) -> np.ndarray:
         down = np.where(window, np.minimum(cap, load.clip(min=0)), 0.0)
@@ -341,7 +337,7 @@ def flexible(
         back = np.divide(rebound * down.sum(axis=-1, keepdims=True), total, out=np.zeros_like(total), where=total > 0)
         return load - down + rest * back
 
-    return _each(load_kwh, shed, joined, down_cap, windows)
+    return each_block(load_kwh, shed, joined, down_cap, windows)
 
 
 def call_windows(value: np.ndarray, calls: int, slots_per_call: int) -> np.ndarray:
@@ -378,75 +374,3 @@ def call_windows(value: np.ndarray, calls: int, slots_per_call: int) -> np.ndarr
     for day in np.argsort(-best, kind="stable")[:calls]:
         called[day, start[day] : start[day] + slots_per_call] = True
     return called
-
-
-def _as_load(load_kwh: np.ndarray) -> np.ndarray:
-    """A load as (customers, days, slots) or (rows, slots), float32 or float64."""
-    load = np.asarray(load_kwh)
-    if load.dtype not in (np.float32, np.float64):
-        load = load.astype(float)
-    if load.ndim == 0 or not load.size:
-        raise DsmError("load_kwh is empty; give an array (customers, days, slots)")
-    return load[None] if load.ndim == 1 else load.reshape(-1, *load.shape[-2:]) if load.ndim > 3 else load
-
-
-def _check_fit(name: str, given: np.ndarray, load: np.ndarray) -> None:
-    try:
-        np.broadcast_shapes(given.shape, load.shape)
-        fits = given.ndim <= load.ndim
-    except ValueError:
-        fits = False
-    if not fits:
-        raise DsmError(
-            f"{name} has the shape {given.shape}, which does not fit the load's {load.shape}: give one a slot"
-        )
-
-
-def _check_share(name: str, share: np.ndarray | float) -> None:
-    values = np.asarray(share, dtype=float)
-    if not ((values >= 0) & (values <= 1)).all():
-        raise DsmError(f"{name} lies outside 0 to 1; give it as a share, 0.1 for 10 %")
-
-
-def _blocks(load: np.ndarray, *caps: Any) -> Iterator[tuple[slice, list[np.ndarray]]]:
-    """Parts of the first axis that fit the processor's caches and memory, with their caps."""
-    arrays = []
-    for name, cap in zip(("down_cap", "up_cap"), caps):
-        array = np.asarray(cap)
-        _check_fit("cap", array, load)
-        if array.dtype != bool and not (array >= 0).all():
-            raise DsmError(f"{name} is below 0 or missing; caps are 0 or more")
-        arrays.append(np.broadcast_to(array, load.shape))
-    step = max(1, _ROWS_AT_ONCE * load.shape[-1] // max(load[0].size, 1))
-    for low in range(0, len(load), step):
-        part = slice(low, low + step)
-        if not np.isfinite(load[part]).all():
-            raise DsmError("the load has gaps; fill them first")
-        yield part, [array[part] for array in arrays]
-
-
-def _each(load_kwh: np.ndarray, change: Callable[..., np.ndarray], joined: Any, cap: Any, other: Any) -> np.ndarray:
-    """A shape that looks at nothing but its own day, block by block."""
-    load = _as_load(load_kwh)
-    _check_fit("share", np.asarray(other), load)
-    more = np.broadcast_to(np.asarray(other), load.shape)
-    out = np.empty(load.shape, load.dtype)
-    for part, (most,) in _blocks(load, cap):
-        out[part] = change(load[part].astype(float), most, more[part])
-    return _joined(load, out, joined).reshape(np.shape(load_kwh))
-
-
-def _joined(load: np.ndarray, after: np.ndarray, joined: np.ndarray | float | None) -> np.ndarray:
-    """The new load of those who take part; in place, `after` is ours."""
-    if joined is None:
-        return after
-    share = np.asarray(joined, dtype=after.dtype)
-    _check_share("joined", share)
-    if share.ndim == 1:
-        if len(share) != len(load):
-            raise DsmError(f"joined has {len(share)} values for {len(load)} customers; give one each")
-        share = share.reshape(-1, *(1,) * (load.ndim - 1))
-    after -= load
-    after *= share
-    after += load
-    return after
