@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
+from itertools import product
 from operator import add
 
 import ibis
@@ -294,8 +295,8 @@ class HourlyLoads:
 LEAST_COVERAGE = 0.9
 
 
-def hourly_loads(lab: Lab, bucket: int) -> HourlyLoads:
-    """Loads of one bucket of customers (some 8,000 at most), hour by hour.
+def hourly_loads(lab: Lab) -> HourlyLoads:
+    """Loads of all customers with readings, hour by hour (35 kB a customer and year).
 
     Notes
     -----
@@ -306,8 +307,9 @@ def hourly_loads(lab: Lab, bucket: int) -> HourlyLoads:
     first, last = lab.period
     days = pd.date_range(first, last)
     kinds = np.array(calendar.day_types([day.date() for day in days], lab.manifest.about.calendar))
-    frames = []
-    for minutes in lab.intervals():
+    ids = np.sort(lab.run(lab.readings.select("customer_id").distinct())["customer_id"].to_numpy().astype(str))
+    kwh = np.full((len(ids), len(days), 24), np.nan, dtype=np.float32)
+    for bucket, minutes in product(range(lab.manifest.buckets), lab.intervals()):
         width = 60 // minutes
         rows = lab.readings.filter((lab.readings.bucket == bucket) & (lab.readings.interval_min == minutes))
         names = SLOT_COLUMNS[: 1440 // minutes]
@@ -315,12 +317,10 @@ def hourly_loads(lab: Lab, bucket: int) -> HourlyLoads:
             f"h{h:02d}": reduce(add, (rows[name].cast("int64") for name in names[h * width : (h + 1) * width]))
             for h in range(24)
         }
-        frames.append(lab.run(rows.select("customer_id", "day", **hours)))
-    wide = pd.concat(frames, ignore_index=True)
-    ids, who = np.unique(wide["customer_id"].to_numpy().astype(str), return_inverse=True)
-    kwh = np.full((len(ids), len(days), 24), np.nan, dtype=np.float32)
-    at = (pd.DatetimeIndex(wide["day"]) - days[0]).days.to_numpy()
-    kwh[who, at] = wide.drop(columns=["customer_id", "day"]).to_numpy(dtype=np.float32) / 1000
+        wide = lab.run(rows.select("customer_id", "day", **hours))
+        who = np.searchsorted(ids, wide["customer_id"].to_numpy().astype(str))
+        at = (pd.DatetimeIndex(wide["day"]) - days[0]).days.to_numpy()
+        kwh[who, at] = wide.drop(columns=["customer_id", "day"]).to_numpy(dtype=np.float32) / 1000
     coverage = np.isfinite(kwh).mean(axis=(1, 2))
     for kind in calendar.DAY_TYPES:
         mine = np.flatnonzero(kinds == kind)

@@ -24,22 +24,39 @@ class Joining:
         Log odds a yuan of gain, a year or in present value as the gain is given.
     effort_yuan : float
         What taking part costs in time and trouble; taken off the gain.
+    per_percent : float
+        Log odds a percent of the yearly bill gained: for customers of mixed sizes,
+        whom the same yuan do not move alike.
     """
 
     intercept: float
-    per_yuan: float
+    per_yuan: float = 0.0
     effort_yuan: float = 0.0
+    per_percent: float = 0.0
 
-    def probability(self, gain_yuan: np.ndarray | float) -> np.ndarray:
-        """Chance of joining at a gain [yuan].
+    def probability(self, gain_yuan: np.ndarray | float, bill_yuan: np.ndarray | float | None = None) -> np.ndarray:
+        """Chance of joining at a gain [yuan] and, with `per_percent`, a yearly bill [yuan].
+
+        Raises
+        ------
+        DsmError
+            If the choice hangs on the bill and no bill is given.
 
         Examples
         --------
         >>> Joining(-2.0, 0.01, 50.0).probability(np.array([50.0, 250.0])).round(4).tolist()
         [0.1192, 0.5]
+        >>> Joining(-2.0, per_percent=0.5).probability(400.0, 10_000.0).round(4).tolist()
+        0.5
         """
         gain = np.asarray(gain_yuan, dtype=float) - self.effort_yuan
-        return np.asarray(expit(self.intercept + self.per_yuan * gain))
+        odds = self.intercept + self.per_yuan * gain
+        if self.per_percent:
+            if bill_yuan is None:
+                raise DsmError("joining by a percent of the bill (per_percent) needs the yearly bill; give bill_yuan")
+            # A bill of nothing would make any gain endless.
+            odds = odds + self.per_percent * 100 * gain / np.maximum(np.asarray(bill_yuan, dtype=float), 1.0)
+        return np.asarray(expit(odds))
 
 
 def draw_joiners(chance: np.ndarray, seed: int) -> np.ndarray:
@@ -94,6 +111,7 @@ def net_to_gross(
     incentive_yuan: np.ndarray | float,
     weight: np.ndarray | None = None,
     spillover: float = 0.0,
+    bill_yuan: np.ndarray | None = None,
 ) -> NetToGross:
     """Free riders from the choice itself: who would join at the gain without the incentive.
 
@@ -107,6 +125,8 @@ def net_to_gross(
         What each brings, such as energy saved; 1 each where left out.
     spillover : float
         Effect on those who took no incentive, as a share of the gross effect.
+    bill_yuan : ndarray, shape (customers,), optional
+        Yearly bills, where the choice hangs on them.
 
     Examples
     --------
@@ -114,7 +134,8 @@ def net_to_gross(
     0.538
     """
     w = np.ones(np.shape(gain_yuan)) if weight is None else np.asarray(weight, dtype=float)
-    without, with_it = joining.probability(gain_yuan), joining.probability(np.asarray(gain_yuan) + incentive_yuan)
+    without = joining.probability(gain_yuan, bill_yuan)
+    with_it = joining.probability(np.asarray(gain_yuan) + incentive_yuan, bill_yuan)
     joined = (w * with_it).sum()
     if joined <= 0:
         raise DsmError("nobody joins, or the weights add up to nothing: there is no effect to be net or gross of")

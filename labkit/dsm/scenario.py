@@ -36,8 +36,8 @@ _MUST: dict[str, tuple[str, ...]] = {
     "critical_peak": ("substitution", "daily", "calls", "hours_per_call", "multiple"), "orderly": ("gap_share", "days"),
 }  # fmt: skip
 _MONEY = (
-    "incentive_yuan", "incentive_yuan_once", "incentive_yuan_per_kw", "participant_yuan", "participant_yuan_per_kwh",
-    "externality_yuan_per_kwh", "programme_yuan", "programme_yuan_per_participant", "spillover",
+    "incentive_yuan", "incentive_yuan_once", "incentive_yuan_per_kw", "incentive_yuan_per_kwh", "participant_yuan",
+    "participant_yuan_per_kwh", "externality_yuan_per_kwh", "programme_yuan", "programme_yuan_per_participant", "spillover",
 )  # fmt: skip
 UNCERTAIN = ("response", "joining", "avoided_costs")
 
@@ -58,7 +58,7 @@ class Programme:
         Everybody takes part where there is none: mandatory.
     incentive_yuan : float
         A participant and year; ``_once``: at joining; ``_per_kw``: a kW taken off in
-        the hours called, and year.
+        the hours called, and year; ``_per_kwh``: each kWh changed.
     participant_yuan, participant_yuan_per_kwh : float
         Cost of taking part, once, and of each kWh changed.
     externality_yuan_per_kwh : float
@@ -76,6 +76,7 @@ class Programme:
     incentive_yuan: float = 0.0
     incentive_yuan_once: float = 0.0
     incentive_yuan_per_kw: float = 0.0
+    incentive_yuan_per_kwh: float = 0.0
     participant_yuan: float = 0.0
     participant_yuan_per_kwh: float = 0.0
     externality_yuan_per_kwh: float = 0.0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,8 @@ from labkit.lab import Lab
 #: What is added up over customers, a year unless it says once.
 _TERMS = ("joined", "br", "bi", "rl", "rg", "inc", "inc_once", "pc", "pc_once", "pcn", "pcn_once", "pac_a", "prc",
           "externality", "saved_kwh", "uac", "uic", "tonnes")  # fmt: skip
+#: Hourly loads of a year take 35 kB a customer, and some five copies while a scenario runs.
+MOST_CUSTOMERS = 20_000
 #: Who gains, and the test that tells.
 GAINERS = {"customer": "PCT", "utility": "RIM", "society": "SCT"}
 
@@ -72,12 +74,14 @@ def prepare(lab: Lab, known: Mapping[str, tariffs.Tariff] | None = None) -> Prep
         If avoided costs do not cover the readings, or no customer has enough readings.
     """
     costs = lab.run(lab.table("avoided_costs"))
-    lab.table("readings")
-    if lab.manifest.buckets > 1:
+    metered = lab.table("readings")
+    most = int(lab.run(metered.aggregate(n=metered.customer_id.nunique()))["n"].iloc[0])
+    if most > MOST_CUSTOMERS:
         raise DsmError(
-            "scenarios hold all loads in memory, some 8,000 customers at most; make a store of a sample of them"
+            f"scenarios hold all loads in memory, {MOST_CUSTOMERS:,} customers at most, and {most:,} have readings; "
+            "make a store of a sample of them"
         )
-    loads = profiles.hourly_loads(lab, 0)
+    loads = profiles.hourly_loads(lab)
     names = ["customer_id", "customer_class", "tariff_id", "capacity_kva", "contract_kw", "important"]
     own = lab.run(lab.customers.select(*names)).set_index("customer_id").reindex(loads.customer_ids).reset_index()
     rules = dict(tariffs.read_tariffs() if known is None else known)
@@ -173,9 +177,9 @@ def run(lab: Lab | Prepared, scenario: Scenario, *, draws: int = 1000, seed: int
         segments[f"{who}_yuan"] = mid[test]
         segments[f"{who}_low_yuan"], segments[f"{who}_high_yuan"] = np.quantile(npv[test], [0.025, 0.975], axis=0)
     system, peak_day = _system(ready, hours, weights, avoided, drawn, middle)
-    return ScenarioResult(
-        scenario, tests, segments, system, peak_day, _shared(scenario, classes, segments, mid, middle, fixed)
-    )
+    by_class = pd.Series(ready.bills_yuan).groupby(ready.block.customers["customer_class"].to_numpy()).mean()
+    shared = _shared(scenario, classes, segments, by_class[classes].to_numpy(), mid, middle, fixed)
+    return ScenarioResult(scenario, tests, segments, system, peak_day, shared)
 
 
 def _grid(ready: Prepared, scenario: Scenario, classes: list[str]) -> tuple[dict[str, np.ndarray], np.ndarray]:
@@ -201,18 +205,9 @@ def _grid(ready: Prepared, scenario: Scenario, classes: list[str]) -> tuple[dict
                     after += np.einsum("nds,ds->n", changed.load_kwh, changed.price) * scale - energy
                 codes = np.array([classes.index(c) for c in own["customer_class"]])
                 joined = _add(
-                    sums,
-                    hours,
-                    at,
-                    codes,
-                    programme,
-                    scenario,
-                    changed,
-                    load,
-                    bills[rows] - after,
-                    levels[1],
-                    ready.system,
-                )
+                    sums, hours, at, codes, programme, scenario, changed, load,
+                    bills[rows], bills[rows] - after, levels[1], ready.system,
+                )  # fmt: skip
                 for k, i in enumerate(rows):
                     touched[int(i)] = load[k] + (changed.load_kwh[k] - load[k]) * np.float32(joined[k])
                 bills[rows] += (after - bills[rows]) * joined
@@ -232,7 +227,7 @@ def _respond_by_tariff(
 
 def _add(
     sums: dict[str, np.ndarray], hours: np.ndarray, at: int, codes: np.ndarray, programme: Programme, scenario: Scenario,
-    changed: Changed, load: np.ndarray, bill_fall: np.ndarray, odds: np.ndarray, system: System,
+    changed: Changed, load: np.ndarray, bill: np.ndarray, bill_fall: np.ndarray, odds: np.ndarray, system: System,
 ) -> np.ndarray:  # fmt: skip
     """Add one programme's customers to the sums; who joins in the middle case comes back."""
     annuity = _annuity(scenario)
@@ -241,7 +236,11 @@ def _add(
     moved = np.maximum(np.maximum(-change, 0).sum(axis=1), np.maximum(change, 0).sum(axis=1)) * scale
     a_kwh = programme.participant_yuan_per_kwh * moved
     cost, other_fuel = np.maximum(a_kwh, 0) + changed.lost_yuan * scale, np.maximum(-a_kwh, 0)
-    incentive = programme.incentive_yuan + programme.incentive_yuan_per_kw * changed.kw_ready
+    incentive = (
+        programme.incentive_yuan
+        + programme.incentive_yuan_per_kw * changed.kw_ready
+        + programme.incentive_yuan_per_kwh * moved
+    )
     paid = incentive + programme.incentive_yuan_once / annuity
     gain = bill_fall - cost + other_fuel - programme.participant_yuan / annuity
     middle = np.ones(len(load))
@@ -250,11 +249,11 @@ def _add(
             p, net = np.ones(len(load)), np.ones(len(load))
         else:
             j = programme.joining
-            choice = Joining(j.intercept + float(np.log(odd)), j.per_yuan, j.effort_yuan)
-            p = choice.probability(gain + paid)
+            choice = replace(j, intercept=j.intercept + float(np.log(odd)))
+            p = choice.probability(gain + paid, bill)
             net = p
             if programme.free_riders:
-                net = p * net_to_gross(choice, gain, paid, np.maximum(moved, 1e-9), programme.spillover).ratio
+                net = p * net_to_gross(choice, gain, paid, np.maximum(moved, 1e-9), programme.spillover, bill).ratio
         middle = p if odd == 1.0 else middle
         by_class = np.zeros((sums["joined"].shape[2], len(load)))
         by_class[codes, np.arange(len(load))] = net
@@ -360,6 +359,7 @@ def _shared(
     scenario: Scenario,
     classes: list[str],
     segments: pd.DataFrame,
+    bills: np.ndarray,
     mid: Mapping[str, np.ndarray],
     sums: Mapping[str, np.ndarray],
     fixed: float,
@@ -378,7 +378,8 @@ def _shared(
         customer = (mid["PCT"][s] - paid) / n - joining.effort_yuan * annuity
         utility = (mid["RIM"][s] + paid + own_fixed) / n
         society = (mid["SCT"][s] + own_fixed) / n
-        choice = Joining(joining.intercept, joining.per_yuan / annuity)
+        per_yuan = joining.per_yuan + joining.per_percent * 100 / max(bills[s], 1.0)
+        choice = Joining(joining.intercept, per_yuan / annuity)
         members = int(segments.loc[s, "customers_count"])
         found[name] = shared_benefit_range(
             customer, utility, society, customers=members, fixed_yuan=own_fixed, joining=choice

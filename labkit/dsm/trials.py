@@ -80,7 +80,8 @@ def _hourly(lab: Lab, programme: str, months: tuple[str, str] | None = None) -> 
     if months is not None:
         rows = rows.filter((rows.month >= months[0]) & (rows.month <= months[1]))
     parts = []
-    for minutes, part in lab.run(rows).groupby("interval_min"):
+    # The engine gives rows in no order; sums in another order differ in their last digits.
+    for minutes, part in lab.run(rows.order_by(["customer_id", "day"])).groupby("interval_min"):
         slots = list(SLOT_COLUMNS[: 1440 // int(minutes)])
         hours = part[slots].to_numpy(dtype=float).reshape(len(part), 24, -1).sum(axis=2) / 1000
         parts.append(part[["customer_id", "arm", "day"]].reset_index(drop=True).join(pd.DataFrame(hours)))

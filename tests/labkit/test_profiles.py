@@ -153,6 +153,8 @@ def test_buckets_change_nothing(tmp_path: Path, lab: Lab) -> None:
     with labkit.open(tmp_path / "many") as many:
         assert many.manifest.buckets == 4
         pd.testing.assert_frame_equal(profiles.load_features(many), profiles.load_features(lab))
+        one, all_ = profiles.hourly_loads(lab), profiles.hourly_loads(many)
+        assert (one.customer_ids == all_.customer_ids).all() and np.array_equal(one.kwh, all_.kwh)
 
 
 def test_period_rules_cover_the_day() -> None:

@@ -92,3 +92,33 @@ def test_what_cannot_be_run_is_said(small_sample: Path, ready: dsm.Prepared) -> 
     nobody = replace(KNOWN["awareness"], programmes=(replace(KNOWN["awareness"].programmes[0], classes=("mining",)),))
     with pytest.raises(dsm.DsmError, match="no customers of the classes"):
         dsm.run(ready, nobody)
+
+
+def test_a_percent_of_the_bill_moves_small_and_large_alike() -> None:
+    choice = dsm.Joining(-1.0, per_percent=0.5)
+    bills = np.array([1_000.0, 1_000_000.0])
+    small, large = choice.probability(0.03 * bills, bills)
+    assert small == large == pytest.approx(1 / (1 + np.exp(1.0 - 0.5 * 3)))
+    with pytest.raises(dsm.DsmError, match="needs the yearly bill"):
+        choice.probability(100.0)
+    riders = dsm.net_to_gross(choice, 0.03 * bills, 0.01 * bills, bill_yuan=bills).free_riders
+    assert riders == pytest.approx(small / choice.probability(0.04 * bills, bills)[0])
+
+
+def test_a_rebate_by_the_kwh_is_a_transfer(ready: dsm.Prepared) -> None:
+    one = KNOWN["conserve_efficiency"]
+    # All take part, so that the rebate changes nothing but who pays.
+    fixed = replace(one, programmes=(replace(one.programmes[0], joining=None, free_riders=False),))
+    low, high = (dsm.run(ready, fixed.with_changes(incentive_yuan_per_kwh=x), draws=20) for x in (0.0, 0.1))
+    moved = high.tests["npv_yuan"] - low.tests["npv_yuan"]
+    assert moved["PCT"] == pytest.approx(-moved["RIM"], rel=1e-9) and moved["PCT"] > 0
+    annuity = sum((1 + one.discount_rate) ** -t for t in range(one.life_years))
+    saved = -low.system.set_index("measure").loc["energy_kwh", "change"]
+    # The rebate is paid on each kWh taken off; the rebound of a tenth comes back outside of it.
+    assert moved["PCT"] / annuity / 0.1 == pytest.approx(saved, rel=0.12)
+
+
+def test_too_many_customers_are_refused(small_sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("labkit.dsm.simulate.MOST_CUSTOMERS", 50)
+    with pytest.raises(dsm.DsmError, match="50 customers at most"):
+        dsm.prepare(labkit.open(small_sample))

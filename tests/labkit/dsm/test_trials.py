@@ -1,0 +1,112 @@
+"""The trials of the sample, whose truth is known, and what a manager is told of them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
+import pytest
+
+import labkit
+from labkit import dsm
+from labkit.estimates import Estimate
+from labkit.lab import Lab
+from labkit.sample import programmes
+
+
+@pytest.fixture(scope="module")
+def lab(sample: Path) -> Lab:
+    return labkit.open(sample)
+
+
+def test_the_trial_of_the_sample_gives_back_its_truth(lab: Lab) -> None:
+    trial = dsm.read_trial(lab)
+    assert trial is not None and not trial.too_small(lab.fewest_customers)
+    assert trial.peak > trial.base > trial.off_peak
+    found = trial.fit()
+    assert found.substitution.low < programmes.SUBSTITUTION_ELASTICITY < found.substitution.high
+    assert found.daily.low < programmes.DAILY_ELASTICITY < found.daily.high
+    assert found.substitution.high < 0 and found.pretrend.low < 0 < found.pretrend.high
+    # Arms exchanged before the trial began: nothing may be found where nothing was done.
+    before = trial.table[pd.to_datetime(trial.table["day"]) < trial.starts_on]
+    middle = trial.starts_on - (trial.starts_on - pd.to_datetime(before["day"]).min()) / 2
+    placebo = dsm.fit_response(before, trial.base, (trial.peak, trial.off_peak), middle.normalize())
+    assert placebo.substitution.low < 0 < placebo.substitution.high
+
+
+def test_rows_in_another_order_give_the_same_digits(lab: Lab) -> None:
+    one, two = dsm.read_trial(lab), dsm.read_trial(lab)
+    assert one is not None and two is not None
+    pd.testing.assert_frame_equal(one.table, two.table)
+    assert one.fit().substitution == two.fit().substitution
+
+
+def test_the_events_of_the_sample_give_back_their_truth(lab: Lab) -> None:
+    events = dsm.read_events(lab)
+    assert events is not None and not events.too_small(5) and events.too_small(10_000)
+    effect = events.measure()
+    assert effect.reduction.low < programmes.INTERRUPTED_SHARE < effect.reduction.high
+    assert effect.control.low < 0 < effect.control.high
+    told = dsm.summarise_trials(None, effect)
+    assert told["trial"].tolist() == ["reduction", "reduction_controls"]
+    assert told["value"].iloc[0] == effect.reduction.value and dsm.summarise_trials(None, None).empty
+
+
+def test_a_lab_without_trials_says_none(lab: Lab) -> None:
+    class Bare:
+        def __init__(self, kind: str) -> None:
+            self.programmes = kind
+
+        def run(self, kind: str) -> pd.DataFrame:
+            prices = dict.fromkeys(("base_yuan_per_kwh", "peak_yuan_per_kwh", "off_peak_yuan_per_kwh"), np.nan)
+            return pd.DataFrame([{"programme_id": "P", "kind": kind, "starts_on": "2025-01-01"} | prices])
+
+        def has(self, *tables: str) -> bool:
+            return False
+
+    assert dsm.read_trial(Bare("interruptible")) is None  # type: ignore[arg-type]
+    assert dsm.read_trial(Bare("time_of_use")) is None  # type: ignore[arg-type]  # no prices
+    assert dsm.read_events(Bare("interruptible")) is None  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def table() -> pd.DataFrame:
+    rows = []
+    for name, at in (("good", (3.0, 2.0, 5.0)), ("doubtful", (3.0, 0.5, 4.0)), ("bad", (-3.0, -2.0, -5.0))):
+        row: dict[str, object] = {"scenario": name}
+        for who, value in zip(("customer", "utility", "society"), at):
+            row |= {
+                f"{who}_yuan": value * 1e6,
+                f"{who}_low_yuan": (value - 1) * 1e6,
+                f"{who}_high_yuan": (value + 1) * 1e6,
+            }
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def test_all_gain_only_where_no_interval_reaches_nought(table: pd.DataFrame) -> None:
+    assert dsm.who_all_gain(table) == ["good"]
+
+
+def test_gains_are_told_in_the_units_of_the_language(table: pd.DataFrame) -> None:
+    assert dsm.tell_gains(table, "en")["customer_gain"].iloc[0] == "3,000 (2,000 to 4,000)"
+    assert dsm.tell_gains(table, "zh")["utility_gain"].iloc[1] == "50（-50 至 150）"
+    assert "customer_yuan" in table, "the table itself is left as it was"
+
+
+def test_gains_are_drawn_where_they_are(table: pd.DataFrame) -> None:
+    ax = dsm.plot_gains(table, names={n: n.title() for n in table["scenario"]}, labels=["C", "U", "S"], unit="M yuan")
+    assert [label.get_text() for label in ax.get_yticklabels()] == ["Good", "Doubtful", "Bad"]
+    assert ax.lines[0].get_xdata().tolist() == [3.0, 3.0, -3.0] and ax.get_xlabel() == "M yuan"
+    assert ax.get_ylim()[0] > ax.get_ylim()[1], "the first scenario stands on top"
+    plt.close(ax.figure)
+
+
+def test_gain_is_the_test_of_who_gains(small_sample: Path) -> None:
+    result = dsm.run(labkit.open(small_sample), dsm.read_scenarios()["awareness"], draws=20)
+    found = dsm.gain(result, "society")
+    row = result.tests.loc["SCT"]
+    assert isinstance(found, Estimate) and (found.value, found.low) == (row["npv_yuan"], row["npv_low_yuan"])
+    assert dsm.check_transfers([result])["adds_up"].all()
