@@ -1,7 +1,7 @@
-"""Payments and what is done about late ones: three kinds of late payer.
+"""Payments and what is done about late ones: four kinds of late payer.
 
 The forgetful pay at the reminder; those in difficulty pay in parts and ever
-later; the unwilling pay only under notice; disputers wait for an answer.
+later; the unwilling pay only under notice; disputers complain of the bill and wait for an answer.
 """
 
 from __future__ import annotations
@@ -59,6 +59,19 @@ def make_payments(
         }
     )
     return payments, _collections(world, bills, customers, due, settled, cents, rng)
+
+
+def find_disputes(
+    world: World, customers: pd.DataFrame, bills: pd.DataFrame, paid: pd.DataFrame, rng: np.random.Generator
+) -> pd.DataFrame:
+    """Calls about the bills that disputers pay late: ``_row`` and ``_minute``; one in five says nothing."""
+    at = bills.set_index("bill_id")["_month"].reindex(paid["bill_id"]).to_numpy()
+    due = world.month_starts[1:][at] + 2 + 15
+    disputed = customers["_payer"].to_numpy()[paid["_row"]] == "disputing"
+    called = np.flatnonzero(disputed & (paid["_day"].to_numpy() >= due + 15) & (rng.random(len(paid)) < 0.8))
+    day = due[called] + rng.integers(-8, 11, len(called))
+    minute = day * 1440 + rng.integers(9 * 60, 18 * 60, len(called))
+    return pd.DataFrame({"_row": paid["_row"].to_numpy()[called], "_minute": minute})
 
 
 def _when_paid(

@@ -45,15 +45,17 @@ _WORDS: dict[str, tuple[tuple[str, tuple[str, ...]], ...]] = {
 _RATES = {"billing": 0.022, "enquiry": 0.020, "complaint": 0.004, "connection": 0.006, "suggestion": 0.002}
 
 
-def make_tickets(world: World, customers: pd.DataFrame, rng: np.random.Generator) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tickets and repair jobs of a block.
+def make_tickets(
+    world: World, customers: pd.DataFrame, disputes: pd.DataFrame, rng: np.random.Generator
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tickets and repair jobs of a block; disputed bills are calls of their own.
 
     Returns
     -------
     tickets, repairs : DataFrame
         With ``_row``, ``_day`` and ``_slow`` beside the columns of the tables.
     """
-    parts = [_fault_calls(world, customers, rng)]
+    parts = [_fault_calls(world, customers, rng), disputes.assign(category="billing", _outage=-1)]
     n, months = len(customers), len(world.months)
     month_days = np.diff(world.month_starts)
     trend = np.arange(months) / months

@@ -51,7 +51,7 @@ def test_no_cell_of_an_export_is_a_formula(cells: list[str]) -> None:
 
 
 def test_numbers_stay_numbers() -> None:
-    assert privacy.to_safe_csv(pd.DataFrame({"x": [-1.5, 2.0]})).decode("utf-8-sig") == "x\r\n-1.5\r\n2.0\r\n"
+    assert privacy.to_safe_csv(pd.DataFrame({"x": [-1.5, 2.0]})).decode("utf-8-sig") == "x\r\n-1.5\r\n2\r\n"
 
 
 @given(st.lists(st.integers(0, 60), min_size=2, max_size=12), st.integers(2, 20))

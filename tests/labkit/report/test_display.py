@@ -33,7 +33,7 @@ def test_a_table_has_scopes_caption_units_and_a_csv(shown: list[Any]) -> None:
     assert [td.text for td in soup.tbody.find_all("td")] == ["1,234,567", "50.0", "–", "–"]
     assert soup.tbody.th.text == "工业"
     csv = base64.b64decode(soup.a["href"].split(",")[1])
-    assert csv.startswith(b"\xef\xbb\xbf") and b"'=cmd()" in csv and "50.0" in csv.decode("utf-8-sig")
+    assert csv.startswith(b"\xef\xbb\xbf") and b"'=cmd()" in csv and ",50\r\n" in csv.decode("utf-8-sig")
 
 
 @pytest.mark.parametrize(

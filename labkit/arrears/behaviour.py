@@ -1,0 +1,201 @@
+"""How customers pay: each late bill, and a row a customer of what it usually does."""
+
+from __future__ import annotations
+
+import datetime as dt
+
+import ibis
+import ibis.expr.types as ir
+import numpy as np
+import pandas as pd
+
+from labkit.arrears.errors import ArrearsError
+from labkit.arrears.ledger import Books, ledger
+from labkit.estimates import estimate_ratio
+
+#: A promise to pay by instalments is broken if the bill is still open so many days later.
+PROMISE_DAYS = 30
+_STEPS = ("reminder", "notice", "disconnection", "instalment_plan")
+
+
+def late_bills(books: Books, on: dt.date | None = None) -> pd.DataFrame:
+    """Each bill that was not paid in full by its due date.
+
+    Parameters
+    ----------
+    on : date, optional
+        Only what was known by the end of that day is used.
+
+    Returns
+    -------
+    DataFrame
+        ``bill_id``, ``customer_id``, ``issued_on``, ``due_on``, ``billed_yuan``,
+        ``open_yuan``, ``settled_on`` (missing while open), ``days_late`` (to the day
+        settled, or so far), ``part_paid``, ``reminder_on``, ``notice_on``,
+        ``disconnection_on``, ``instalment_plan_on`` (before it was settled),
+        ``promise_broken``; by customer and due date.
+    """
+    day = on or books.last_day
+    rows = ledger(books, day).filter(lambda t: (t.billed_fen > 0) & (t.days_overdue > 0))
+    paid = books.payments.filter(books.payments.paid_on <= ibis.date(day))
+    fen = (paid.amount_yuan * 100).round().cast("int64")
+    each = paid.select("bill_id", "paid_on", fen=fen).inner_join(rows.select("bill_id", "due_on"), "bill_id")
+    in_time = each.filter(each.paid_on <= each.due_on).group_by("bill_id").aggregate(early_fen=lambda t: t.fen.sum())
+    late = rows.left_join(in_time, "bill_id").drop("bill_id_right")
+    late = late.filter(late.early_fen.fill_null(0) < late.billed_fen)
+    # The day on which what was paid first reached the bill.
+    mine = paid.select("bill_id", "paid_on", fen=fen).inner_join(late.select("bill_id", "billed_fen"), "bill_id")
+    daily = mine.group_by(["bill_id", "billed_fen", "paid_on"]).aggregate(fen=mine.fen.sum())
+    so_far = daily.mutate(total=daily.fen.sum().over(group_by=daily.bill_id, order_by=daily.paid_on, rows=(None, 0)))
+    full = so_far.filter(so_far.total >= so_far.billed_fen)
+    settled = full.group_by("bill_id").aggregate(settled_on=full.paid_on.min())
+    table = late.left_join(settled, "bill_id").drop("bill_id_right")
+    if books.collections is not None:
+        table = _with_steps(table, books.collections, day)
+    frame = books.run(table.order_by(["customer_id", "due_on", "bill_id"]))
+    return _tell_late(frame, day)
+
+
+def _with_steps(table: ir.Table, collections: ir.Table, day: dt.date) -> ir.Table:
+    steps = collections.mutate(step_on=collections["at"].cast("date")).filter(lambda t: t.step_on <= ibis.date(day))
+    first = steps.group_by("bill_id").aggregate(
+        **{f"{s}_on": steps.step_on.min(where=steps.action == s) for s in _STEPS}
+    )
+    return table.left_join(first, "bill_id").drop("bill_id_right")
+
+
+def _tell_late(frame: pd.DataFrame, day: dt.date) -> pd.DataFrame:
+    told = frame[["bill_id", "customer_id"]].copy()
+    for name in ("issued_on", "due_on", "settled_on"):
+        told[name] = pd.to_datetime(frame[name]).astype("datetime64[us]")
+    told["billed_yuan"], told["open_yuan"] = frame["billed_fen"] / 100, frame["open_fen"] / 100
+    until = told["settled_on"].fillna(pd.Timestamp(day))
+    told["days_late"] = (until - told["due_on"]).dt.days
+    first = pd.to_datetime(frame["first_paid_on"]).astype("datetime64[us]")
+    told["part_paid"] = first.notna() & (told["settled_on"].isna() | (first < told["settled_on"]))
+    for step in _STEPS:
+        name = f"{step}_on"
+        at = pd.to_datetime(frame[name]) if name in frame else pd.Series(pd.NaT, frame.index)
+        at = at.astype("datetime64[us]")
+        told[name] = at.where(at <= until)
+    waited = (until - told["instalment_plan_on"]).dt.days
+    told["promise_broken"] = (waited > PROMISE_DAYS).fillna(False)
+    return told
+
+
+def payment_behaviour(books: Books, on: dt.date | None = None, months: int = 12) -> pd.DataFrame:
+    """How each customer has paid in the months before a day.
+
+    Parameters
+    ----------
+    on : date, optional
+        Only what was known by the end of that day is used, so that it may serve to
+        foretell what came after.
+    months : int
+        Bills that fell due in so many months up to the day.
+
+    Returns
+    -------
+    DataFrame
+        A row a customer with a bill due: ``customer_id``, ``bills_count``, ``late_share``,
+        ``mean_days_late`` (0 where paid in time), ``max_days_late``, ``part_share``,
+        ``notice_share`` (of bills), ``promises_broken_count``, ``overdue_yuan``,
+        ``overdue_bills_count``, ``mean_bill_yuan``, ``bill_change`` and ``late_change``
+        (last three months against those before), ``online_share`` of payments.
+
+    Raises
+    ------
+    ArrearsError
+        If no bill fell due in those months.
+    """
+    day = on or books.last_day
+    start = (pd.Timestamp(day) - pd.DateOffset(months=months)).date()
+    recent = (pd.Timestamp(day) - pd.DateOffset(months=3)).date()
+    rows = ledger(books, day).filter(
+        lambda t: (t.due_on > ibis.date(start)) & (t.due_on <= ibis.date(day)) & (t.billed_fen > 0)
+    )
+    new = rows.due_on > ibis.date(recent)
+    table = rows.group_by("customer_id").aggregate(
+        bills_count=rows.count(), billed_fen=rows.billed_fen.sum(), recent_count=new.sum(),
+        recent_fen=rows.billed_fen.sum(where=new),
+    )  # fmt: skip
+    if "channel" in books.payments.columns:
+        paid = books.payments.filter(
+            (books.payments.paid_on > ibis.date(start)) & (books.payments.paid_on <= ibis.date(day))
+        )
+        share = paid.group_by("customer_id").aggregate(online_share=(paid.channel == "online").cast("float64").mean())
+        table = table.left_join(share, "customer_id").drop("customer_id_right")
+    frame = books.run(table.order_by("customer_id"))
+    if frame.empty:
+        raise ArrearsError(f"no bill fell due between {start} and {day}; choose a day within the bills")
+    late = late_bills(books, day)
+    return _behave(frame.set_index("customer_id"), late[late["due_on"] > pd.Timestamp(start)], pd.Timestamp(recent))
+
+
+def _behave(frame: pd.DataFrame, late: pd.DataFrame, recent: pd.Timestamp) -> pd.DataFrame:
+    by = late.groupby("customer_id")
+    n, old = frame["bills_count"].astype(float), (frame["bills_count"] - frame["recent_count"]).astype(float)
+
+    def of(series: pd.Series) -> pd.Series:
+        return series.reindex(frame.index).fillna(0.0).astype(float)
+
+    lates, new = of(by.size()), late["due_on"] > recent
+    recent_late = of(late[new].groupby("customer_id").size())
+    told = pd.DataFrame(index=frame.index)
+    told["bills_count"] = frame["bills_count"].astype("int64")
+    told["late_share"] = lates / n
+    told["mean_days_late"] = of(by["days_late"].sum()) / n
+    told["max_days_late"] = of(by["days_late"].max())
+    told["part_share"] = of(by["part_paid"].sum()) / n
+    told["notice_share"] = of(by["notice_on"].count()) / n
+    told["promises_broken_count"] = of(by["promise_broken"].sum())
+    told["overdue_yuan"] = of(by["open_yuan"].sum()).round(2)
+    told["overdue_bills_count"] = of(late["open_yuan"].gt(0).groupby(late["customer_id"]).sum())
+    told["mean_bill_yuan"] = frame["billed_fen"] / n / 100
+    fresh, before = frame["recent_fen"] / frame["recent_count"], (frame["billed_fen"] - frame["recent_fen"]) / old
+    change = np.log(fresh.where(fresh > 0) / before.where(before > 0)).where((old > 0) & (frame["recent_count"] > 0))
+    told["bill_change"] = np.expm1(change.astype(float))
+    told["late_change"] = (recent_late / frame["recent_count"] - (lates - recent_late) / old).where(
+        (old > 0) & (frame["recent_count"] > 0)
+    )
+    if "online_share" in frame:
+        told["online_share"] = frame["online_share"].astype(float)
+    return told.reset_index()
+
+
+def late_shares(books: Books, by: str, groups: pd.Series | None = None, on: dt.date | None = None) -> pd.DataFrame:
+    """Share of bills paid late, by month due, by channel or by a grouping of customers.
+
+    Parameters
+    ----------
+    by : {"month", "channel", ...}
+        ``month`` of the year in which a bill fell due, ``channel`` of its last payment,
+        or the name of `groups`.
+    groups : Series, optional
+        Customer -> group.
+
+    Returns
+    -------
+    DataFrame
+        `by`, ``customers_count``, ``bills_count``, ``late_share`` with ``low`` and ``high``
+        (95 %, bills of a customer taken together).
+    """
+    day = on or books.last_day
+    rows = ledger(books, day).filter(lambda t: (t.billed_fen > 0) & (t.days_overdue > 0))
+    picked = rows.select("bill_id", "customer_id", "due_on")
+    if by == "channel":
+        last = books.payments.filter(books.payments.paid_on <= ibis.date(day))
+        used = last.group_by("bill_id").aggregate(channel=last.channel.max())
+        picked = picked.left_join(used, "bill_id").drop("bill_id_right")
+    bills = books.run(picked.order_by(["customer_id", "due_on", "bill_id"]))
+    bills["late"] = bills["bill_id"].isin(set(late_bills(books, day)["bill_id"]))
+    if by == "month":
+        bills[by] = pd.to_datetime(bills["due_on"]).dt.month
+    elif groups is not None:
+        bills[by] = bills["customer_id"].map(groups)
+    found = []
+    for name, part in bills.dropna(subset=[by]).groupby(by):
+        each = part.groupby("customer_id")["late"].agg(["sum", "count"])
+        share = estimate_ratio(each["sum"].to_numpy(), each["count"].to_numpy())
+        found.append((name, len(each), len(part), share.value, share.low, share.high))
+    return pd.DataFrame(found, columns=[by, "customers_count", "bills_count", "late_share", "low", "high"])
