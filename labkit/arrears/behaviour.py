@@ -177,7 +177,7 @@ def late_shares(books: Books, by: str, groups: pd.Series | None = None, on: dt.d
     Returns
     -------
     DataFrame
-        `by`, ``customers_count``, ``bills_count``, ``late_share`` with ``low`` and ``high``
+        `by`, ``customers_count``, ``bills_count``, ``late_share`` with ``low_share`` and ``high_share``
         (95 %, bills of a customer taken together).
     """
     day = on or books.last_day
@@ -198,4 +198,4 @@ def late_shares(books: Books, by: str, groups: pd.Series | None = None, on: dt.d
         each = part.groupby("customer_id")["late"].agg(["sum", "count"])
         share = estimate_ratio(each["sum"].to_numpy(), each["count"].to_numpy())
         found.append((name, len(each), len(part), share.value, share.low, share.high))
-    return pd.DataFrame(found, columns=[by, "customers_count", "bills_count", "late_share", "low", "high"])
+    return pd.DataFrame(found, columns=[by, "customers_count", "bills_count", "late_share", "low_share", "high_share"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -211,6 +212,19 @@ def fit_credit(lab: Lab, books: Books, months: int = 3, *, seed: int = 0) -> Cre
     return CreditModel(card, tested, months, out_of_time, measures, table, train)
 
 
+def fit_credits(
+    lab: Lab, books: Books, months: Sequence[int] = (3, 12)
+) -> tuple[dict[int, CreditModel], dict[int, str]]:
+    """A score for each number of months, and why there is none for others."""
+    models, refused = {}, {}
+    for count in months:
+        try:
+            models[count] = fit_credit(lab, books, count)
+        except ArrearsError as error:
+            refused[count] = str(error)
+    return models, refused
+
+
 def _fitting_days(last: pd.Timestamp, first: pd.Timestamp) -> list[dt.date]:
     """Up to four days, three months apart, with half a year of bills before each."""
     days = [last - pd.DateOffset(months=3 * k) for k in (3, 2, 1, 0)]
@@ -235,6 +249,11 @@ def _boost(train: pd.DataFrame, test: pd.DataFrame, attributes: list[str], seed:
 
     model = HistGradientBoostingClassifier(max_depth=3, learning_rate=0.05, max_iter=150, random_state=seed)
     return np.asarray(model.fit(plain(train), train["bad"]).predict_proba(plain(test))[:, 1])
+
+
+def grades_for(model: CreditModel, known: pd.DataFrame) -> np.ndarray:
+    """Grade of each customer of `known_on` by a score, with the limits of its months."""
+    return grade(model.card.probability(known), _limits(model.months))
 
 
 def price_of_fairness(model: CreditModel) -> Estimate:

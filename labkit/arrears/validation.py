@@ -159,7 +159,7 @@ def calibrate(bad: np.ndarray | pd.Series, chance: np.ndarray | pd.Series) -> pd
 
 
 def grade_table(grades: np.ndarray, bad: np.ndarray | pd.Series, chance: np.ndarray | pd.Series) -> pd.DataFrame:
-    """Each grade: ``grade``, ``customers_count``, ``expected_share``, ``bad_share`` with ``low``, ``high``, ``within``.
+    """Each grade: ``grade``, ``customers_count``, ``expected_share``, ``bad_share`` with its ends, ``within``.
 
     ``within``: whether what was foretold lies in the interval (Wilson) of what came.
     """
@@ -173,7 +173,7 @@ def grade_table(grades: np.ndarray, bad: np.ndarray | pd.Series, chance: np.ndar
             (name, int(own.sum()), foretold, seen.value, seen.low, seen.high, seen.low <= foretold <= seen.high)
         )
     return pd.DataFrame(
-        rows, columns=["grade", "customers_count", "expected_share", "bad_share", "low", "high", "within"]
+        rows, columns=["grade", "customers_count", "expected_share", "bad_share", "low_share", "high_share", "within"]
     )
 
 
@@ -197,7 +197,7 @@ def check_fairness(
     -------
     DataFrame
         ``group``, ``customers_count``, ``bad_share``, ``expected_share``, ``trusted_share`` with
-        ``low`` and ``high`` (Wilson), ``impact_ratio`` of it to that of the group with the highest,
+        ``low_share`` and ``high_share`` (Wilson), ``impact_ratio`` of it to that of the group with the highest,
         ``payers_trusted_share``: among those who paid (equal opportunity), ``four_fifths``: whether
         the ratio is 0.8 or more.
 
@@ -225,8 +225,8 @@ def check_fairness(
             "bad_share",
             "expected_share",
             "trusted_share",
-            "low",
-            "high",
+            "low_share",
+            "high_share",
             "payers_trusted_share",
         ],
     )

@@ -1,0 +1,151 @@
+"""Arrears and credit: who pays late and why, what it may cost, and what to do about it within the law.
+
+>>> from labkit import arrears
+>>> arrears.rules_on(__import__("datetime").date(2025, 1, 1)).overdue_days
+30
+"""
+
+from labkit.arrears.ageing import AGES, age_receivables, days_sales_outstanding, recovery_curve, roll_rates
+from labkit.arrears.behaviour import late_bills, late_shares, payment_behaviour
+from labkit.arrears.credit import (
+    CreditModel,
+    credit_cases,
+    fit_credit,
+    fit_credits,
+    grades_for,
+    known_on,
+    outcomes,
+    price_of_fairness,
+)
+from labkit.arrears.errors import ArrearsError
+from labkit.arrears.kinds import (
+    KINDS,
+    Kinds,
+    kind_by_rules,
+    late_habits,
+    late_payers,
+    mark_disputed,
+    price_errors,
+    read_kind_rules,
+    tell_kinds,
+)
+from labkit.arrears.ledger import Books, Reconciliation, ledger, open_books, reconcile
+from labkit.arrears.lists import list_bad_payers, list_good_payers, write_list
+from labkit.arrears.plan import RecoveryPlan, plan
+from labkit.arrears.portfolio import (
+    LossForecast,
+    forecast_arrears,
+    forecast_losses,
+    loss_given_default,
+    watch_large_accounts,
+)
+from labkit.arrears.procedure import audit_disconnections, procedure
+from labkit.arrears.rules import Rules, late_fee, late_fees, read_rule_book, read_rules, rules_on
+from labkit.arrears.scorecard import GRADES, PROTECTED, Scorecard, fit_scorecard, grade
+from labkit.arrears.summary import (
+    audit_by_region,
+    loss_shares,
+    plan_gain,
+    plot_grades,
+    plot_recovery,
+    recovered_by,
+    summarise_ages,
+    summarise_kinds,
+    summarise_models,
+    summarise_plan,
+    summarise_ways,
+    tell_roll_rates,
+)
+from labkit.arrears.validation import (
+    calibrate,
+    check_fairness,
+    compare_auc,
+    grade_table,
+    measure_auc,
+    measure_ks,
+    measure_psi,
+)
+from labkit.arrears.ways import Way, Ways, payment_rates, read_ways
+from labkit.arrears.woe import Binning, bin_woe
+
+__all__ = [
+    "AGES",
+    "GRADES",
+    "KINDS",
+    "PROTECTED",
+    "ArrearsError",
+    "Binning",
+    "Books",
+    "CreditModel",
+    "Kinds",
+    "LossForecast",
+    "Reconciliation",
+    "RecoveryPlan",
+    "Rules",
+    "Scorecard",
+    "Way",
+    "Ways",
+    "age_receivables",
+    "audit_by_region",
+    "audit_disconnections",
+    "bin_woe",
+    "calibrate",
+    "check_fairness",
+    "compare_auc",
+    "credit_cases",
+    "days_sales_outstanding",
+    "fit_credit",
+    "fit_credits",
+    "fit_scorecard",
+    "forecast_arrears",
+    "forecast_losses",
+    "grade",
+    "grade_table",
+    "grades_for",
+    "kind_by_rules",
+    "known_on",
+    "late_bills",
+    "late_fee",
+    "late_fees",
+    "late_habits",
+    "late_payers",
+    "late_shares",
+    "ledger",
+    "list_bad_payers",
+    "list_good_payers",
+    "loss_given_default",
+    "loss_shares",
+    "mark_disputed",
+    "measure_auc",
+    "measure_ks",
+    "measure_psi",
+    "open_books",
+    "outcomes",
+    "payment_behaviour",
+    "payment_rates",
+    "plan",
+    "plan_gain",
+    "plot_grades",
+    "plot_recovery",
+    "price_errors",
+    "price_of_fairness",
+    "procedure",
+    "read_kind_rules",
+    "read_rule_book",
+    "read_rules",
+    "read_ways",
+    "reconcile",
+    "recovered_by",
+    "recovery_curve",
+    "roll_rates",
+    "rules_on",
+    "summarise_ages",
+    "summarise_kinds",
+    "summarise_models",
+    "summarise_plan",
+    "summarise_ways",
+    "tell_kinds",
+    "tell_roll_rates",
+    "watch_large_accounts",
+    "write_list",
+]

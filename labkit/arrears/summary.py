@@ -1,0 +1,238 @@
+"""Arrears as a manager reads them: shares rather than single accounts, each with its interval."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from labkit import figures, privacy
+from labkit.arrears.ageing import STATES
+from labkit.arrears.credit import CreditModel
+from labkit.arrears.kinds import KINDS, Kinds
+from labkit.arrears.plan import PLANS, RecoveryPlan
+from labkit.arrears.portfolio import LossForecast
+from labkit.arrears.procedure import audit_disconnections
+from labkit.arrears.rules import read_rule_book
+from labkit.estimates import Estimate, estimate_ratio, estimate_share
+from labkit.lab import Lab
+from labkit.terms import Language
+
+
+def summarise_ages(ages: pd.DataFrame, fewest: int) -> pd.DataFrame:
+    """Debts by age as a report may show them: counts of few, and money that one account dominates, are missing."""
+    told = ages.drop(columns="largest_share").copy()
+    open_ = [
+        fewest <= 1 or privacy.amount_may_be_shown(int(n), top)
+        for n, top in zip(ages["customers_count"], ages["largest_share"], strict=True)
+    ]
+    told["open_yuan"] = told["open_yuan"].where(open_)
+    if sum(open_) != len(open_):  # shares would give away what is hidden
+        told = told.drop(columns="share")
+    return privacy.suppress_small_cells(
+        told, count="customers_count", values=["bills_count", "open_yuan"], minimum=fewest, total=False
+    )
+
+
+def tell_roll_rates(rates: pd.DataFrame, language: Language, fewest: int) -> pd.DataFrame:
+    """Roll rates as a matrix, each with its interval; rows of few customers left out."""
+    rows = []
+    for age in STATES[1:]:
+        part = rates[rates["age"] == age].set_index("next_age")
+        if not len(part) or part["customers_count"].iloc[0] < fewest:
+            continue
+        row: dict[str, object] = {"age": age, "customers_count": int(part["customers_count"].iloc[0])}
+        for name in STATES:
+            v, a, b = (100 * part.loc[name, c] for c in ("share", "low", "high"))
+            row[f"to_{name}"] = (
+                f"{v:.0f}%（{a:.0f}～{b:.0f}）" if language == "zh" else f"{v:.0f}% ({a:.0f} to {b:.0f})"
+            )
+        rows.append(row)
+    return pd.DataFrame(rows, columns=["age", "customers_count", *(f"to_{name}" for name in STATES)])
+
+
+def summarise_kinds(kinds: Kinds, fewest: int) -> pd.DataFrame:
+    """Late payers by kind: ``kind``, ``customers_count``, ``share`` with its ends, ``by_rule_count``, ``bills_count``."""
+    n = len(kinds.table)
+    rows = []
+    for kind in (*KINDS, "unclear"):
+        own = kinds.table[kinds.table["kind"] == kind]
+        share = estimate_share(len(own), n)
+        by_rule = int((own["rule"] == kind).sum())
+        rows.append((kind, len(own), share.value, share.low, share.high, by_rule, int(own["late_bills_count"].sum())))
+    table = pd.DataFrame(
+        rows, columns=["kind", "customers_count", "share", "low_share", "high_share", "by_rule_count", "bills_count"]
+    )
+    values = ["share", "low_share", "high_share", "by_rule_count", "bills_count"]
+    return privacy.suppress_small_cells(table, count="customers_count", values=values, minimum=fewest)
+
+
+def summarise_models(models: Mapping[int, CreditModel]) -> pd.DataFrame:
+    """What each score measured: ``measure``, ``months``, ``value``, ``low``, ``high``."""
+    parts = [model.measures.assign(months=months) for months, model in models.items()]
+    return pd.concat(parts, ignore_index=True)[["measure", "months", "value", "low", "high"]]
+
+
+def summarise_plan(plan: RecoveryPlan) -> pd.DataFrame:
+    """The plans side by side, money as a share of what is overdue."""
+    owed = plan.accounts["open_yuan"].sum()
+    told = plan.comparison[["plan"]].copy()
+    for name in ("recovered", "cost", "loyalty_cost", "net"):
+        told[f"{name}_share"] = plan.comparison[f"{name}_yuan"] / owed
+    told["low_share"], told["high_share"] = (
+        plan.comparison["net_low_yuan"] / owed,
+        plan.comparison["net_high_yuan"] / owed,
+    )
+    return told.join(plan.comparison[["cut_off_count", "wronged_count", "unlawful_count"]])
+
+
+def plan_gain(plan: RecoveryPlan, against: str = "cut_everyone") -> Estimate:
+    """What the plan nets beyond another, as a share of what is overdue."""
+    if against not in PLANS[1:]:
+        raise ValueError(f"against is {against!r}, expected one of {', '.join(PLANS[1:])}")
+    row, owed = plan.gain.set_index("against").loc[against], plan.accounts["open_yuan"].sum()
+    return Estimate(row["net_yuan"] / owed, row["low"] / owed, row["high"] / owed, len(plan.accounts))
+
+
+def summarise_ways(plan: RecoveryPlan, fewest: int) -> pd.DataFrame:
+    """Accounts by kind and way; small groups of a kind together as ``other_ways``, and hidden if they stay small."""
+    counts = plan.accounts.groupby(["kind", "way"], sort=False).size().rename("customers_count").reset_index()
+    counts["way"] = counts["way"].where(counts["customers_count"] >= fewest, "other_ways")
+    told = counts.groupby(["kind", "way"], sort=False)["customers_count"].sum().reset_index()
+    told = told.sort_values(["kind", "customers_count"], ascending=[True, False], ignore_index=True)
+    return privacy.suppress_small_cells(told, count="customers_count", values=[], minimum=fewest, total=False)
+
+
+def loss_shares(forecast: LossForecast, billed_yuan: float) -> tuple[Estimate, Estimate]:
+    """Expected loss and reserve as shares of a year's billing, with their ends."""
+    e = forecast.expected
+    reserve, low, high = (
+        y / billed_yuan for y in (forecast.reserve_yuan, forecast.reserve_low_yuan, forecast.reserve_high_yuan)
+    )
+    return (
+        Estimate(e.value / billed_yuan, e.low / billed_yuan, e.high / billed_yuan, e.n),
+        Estimate(reserve, low, high, e.n),
+    )
+
+
+def recovered_by(curves: pd.DataFrame, days: Sequence[int] = (7, 14, 30, 60, 90)) -> pd.DataFrame:
+    """Share settled by some days: ``group``, ``bills_count``, ``day``, ``recovered_share`` with its ends."""
+    rows = []
+    for group, part in curves.groupby("group", sort=False):
+        for day in days:
+            seen = part[part["day"] <= day]
+            last = seen.iloc[-1] if len(seen) else None
+            ends = (0.0, 0.0, 0.0) if last is None else (last["recovered_share"], last["low"], last["high"])
+            rows.append((group, int(part["bills_count"].iloc[0]), day, *ends))
+    return pd.DataFrame(rows, columns=["group", "bills_count", "day", "recovered_share", "low_share", "high_share"])
+
+
+def audit_by_region(lab: Lab, late: pd.DataFrame, regions: Sequence[str], fewest: int) -> pd.DataFrame:
+    """Disconnections that were made, held against the rules of several regions.
+
+    Returns
+    -------
+    DataFrame
+        ``region``, ``disconnections_count``, ``lawful_share`` with its ends (customers as clusters), ``reason``: the
+        most frequent against it, ``reconnected_in_time_share``. Empty where fewer than `fewest` customers were cut off.
+    """
+    columns = [c for c in ("customer_id", "customer_class", "important") if c in lab.customers.columns]
+    bills = late.merge(lab.run(lab.customers.select(*columns)), on="customer_id", how="left")
+    actions = lab.run(lab.collections.select("bill_id", "action", "at"))
+    actions = actions[actions["bill_id"].isin(set(bills["bill_id"]))]
+    rows = []
+    for region in regions:
+        found = audit_disconnections(actions, read_rule_book(region), bills=bills)
+        who = found["bill_id"].map(bills.set_index("bill_id")["customer_id"])
+        by = found["lawful"].groupby(who).agg(["sum", "count"])
+        if len(by) < fewest:
+            continue
+        share = estimate_ratio(by["sum"].to_numpy(), by["count"].to_numpy())
+        why, back = found["reason"].dropna(), found["reconnected_in_time"].dropna()
+        in_time = float(back.astype(float).mean()) if len(back) else np.nan
+        rows.append(
+            (region, len(found), share.value, share.low, share.high, why.mode().iloc[0] if len(why) else "", in_time)
+        )
+    names = [
+        "region",
+        "disconnections_count",
+        "lawful_share",
+        "low_share",
+        "high_share",
+        "reason",
+        "reconnected_in_time_share",
+    ]
+    return pd.DataFrame(rows, columns=names)
+
+
+def plot_recovery(
+    curves: pd.DataFrame, *, names: Mapping[str, str], x_label: str, y_label: str, ax: Axes | None = None
+) -> Axes:
+    """Share of late bills settled over the days since they fell due, a line a group with its band.
+
+    Parameters
+    ----------
+    curves : DataFrame
+        Of `recovery_curve`.
+    names : mapping
+        Group -> its name; drawn in this order.
+    x_label, y_label : str
+        With their units.
+    """
+    with figures.style():
+        ax = ax or figures.new_axes()
+        for k, (group, label) in enumerate(names.items()):
+            part = curves[curves["group"] == group]
+            if part.empty:
+                continue
+            x = np.r_[0.0, part["day"]]
+            share = np.r_[0.0, 100 * part["recovered_share"]]
+            ax.step(x, share, where="post", color=figures.SERIES[k], linewidth=1.8, label=label)
+            ax.fill_between(
+                x,
+                np.r_[0.0, 100 * part["low"]],
+                np.r_[0.0, 100 * part["high"]],
+                step="post",
+                color=figures.SERIES[k],
+                alpha=0.15,
+                linewidth=0,
+            )
+        ax.set_ylim(0, 100)
+        ax.set_xlim(0, None)
+        ax.set_xlabel(x_label, loc="right")
+        ax.set_title(y_label, loc="left")
+        ax.legend(loc="lower right")
+    return ax
+
+
+def plot_grades(grades: pd.DataFrame, *, x_label: str, seen: str, foretold: str, ax: Axes | None = None) -> Axes:
+    """Share that turned bad in each grade with its interval, beside what was foretold.
+
+    Parameters
+    ----------
+    grades : DataFrame
+        Of `grade_table`.
+    x_label : str
+        Of the share, with its unit.
+    seen, foretold : str
+        Names of the two marks.
+    """
+    with figures.style():
+        ax = ax or figures.new_axes(height_in=0.9 + 0.4 * len(grades))
+        y = np.arange(len(grades))
+        value, low, high, expected = (
+            100 * grades[c].to_numpy() for c in ("bad_share", "low_share", "high_share", "expected_share")
+        )
+        ax.hlines(y, low, high, color=figures.SERIES[0], linewidth=1.6)
+        ax.plot(value, y, "o", color=figures.SERIES[0], markersize=6, label=seen)
+        ax.plot(expected, y, "D", color=figures.SERIES[1], markersize=5, label=foretold)
+        ax.set_yticks(y, grades["grade"])
+        ax.set_ylim(len(grades) - 0.5, -0.5)
+        ax.set_xlim(left=-1)
+        ax.set_xlabel(x_label, loc="right")
+        ax.grid(axis="x")
+        ax.set_axisbelow(True)
+        ax.legend(loc="lower right")
+    return ax
