@@ -104,7 +104,8 @@ def estimate_ratio(parts: np.ndarray, wholes: np.ndarray, level: float = 0.95) -
     Notes
     -----
     Variance by linearisation, clusters independent (Cochran, Sampling Techniques,
-    1977, section 6.3); t with as many degrees as clusters, less one. With fewer than 2
+    1977, section 6.3); t with as many degrees as clusters, less one; a share of
+    0 or 1 has the Wilson interval of so many cases as clusters. With fewer than 2
     clusters the ends are missing. Poor for few clusters or a share near 0 or 1.
 
     Examples
@@ -120,6 +121,9 @@ def estimate_ratio(parts: np.ndarray, wholes: np.ndarray, level: float = 0.95) -
     share = x.sum() / total
     if k < 2:
         return Estimate(float(share), np.nan, np.nan, k, level)
+    if share in (0.0, 1.0):  # clusters all alike have no variance; as if each were one case
+        edge = estimate_share(k if share else 0, k, level)
+        return Estimate(float(share), edge.low, edge.high, k, level)
     error = np.sqrt(k / (k - 1) * ((x - share * n) ** 2).sum()) / total
     reach = stats.t.ppf(0.5 + level / 2, k - 1) * error
     return Estimate(float(share), float(share - reach), float(share + reach), k, level)

@@ -6,7 +6,7 @@
 """
 
 from labkit.arrears.ageing import AGES, age_receivables, days_sales_outstanding, recovery_curve, roll_rates
-from labkit.arrears.behaviour import late_bills, late_shares, payment_behaviour
+from labkit.arrears.behaviour import billed_last_year, late_bills, late_shares, payment_behaviour, share_late
 from labkit.arrears.credit import (
     CreditModel,
     credit_cases,
@@ -24,6 +24,7 @@ from labkit.arrears.kinds import (
     kind_by_rules,
     late_habits,
     late_payers,
+    likeliest_kind,
     mark_disputed,
     price_errors,
     read_kind_rules,
@@ -50,11 +51,15 @@ from labkit.arrears.summary import (
     plot_recovery,
     recovered_by,
     summarise_ages,
+    summarise_fairness,
     summarise_kinds,
     summarise_models,
     summarise_plan,
     summarise_ways,
+    tell_grades,
+    tell_losses,
     tell_roll_rates,
+    tell_watched,
 )
 from labkit.arrears.validation import (
     calibrate,
@@ -88,6 +93,7 @@ __all__ = [
     "age_receivables",
     "audit_by_region",
     "audit_disconnections",
+    "billed_last_year",
     "bin_woe",
     "calibrate",
     "check_fairness",
@@ -111,6 +117,7 @@ __all__ = [
     "late_payers",
     "late_shares",
     "ledger",
+    "likeliest_kind",
     "list_bad_payers",
     "list_good_payers",
     "loss_given_default",
@@ -139,13 +146,18 @@ __all__ = [
     "recovery_curve",
     "roll_rates",
     "rules_on",
+    "share_late",
     "summarise_ages",
+    "summarise_fairness",
     "summarise_kinds",
     "summarise_models",
     "summarise_plan",
     "summarise_ways",
+    "tell_grades",
     "tell_kinds",
+    "tell_losses",
     "tell_roll_rates",
+    "tell_watched",
     "watch_large_accounts",
     "write_list",
 ]

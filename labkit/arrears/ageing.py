@@ -194,12 +194,16 @@ def recovery_curve(late: pd.DataFrame, by: pd.Series | None = None, until: int =
         days = np.asarray(curve.surv_times, dtype=float)
         s = np.clip(np.asarray(curve.surv_prob), 1e-12, 1 - 1e-12)
         spread = 1.959964 * np.asarray(curve.surv_prob_se) / (s * np.abs(np.log(s)))
+        low, high = 1 - s ** np.exp(-spread), 1 - s ** np.exp(spread)
+        # All settled: the spread says nothing; so many in a row bound it from below (exact).
+        done = np.asarray(curve.surv_prob) <= 0
+        low, high = np.where(done, 0.025 ** (1 / len(part)), low), np.where(done, 1.0, high)
         keep = days <= until
         found.append(
             pd.DataFrame(
                 {
                     "group": name, "day": days[keep], "recovered_share": 1 - np.asarray(curve.surv_prob)[keep],
-                    "low": (1 - s ** np.exp(-spread))[keep], "high": (1 - s ** np.exp(spread))[keep],
+                    "low": low[keep], "high": high[keep],
                     "bills_count": len(part),
                 }
             )

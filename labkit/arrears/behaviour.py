@@ -11,7 +11,7 @@ import pandas as pd
 
 from labkit.arrears.errors import ArrearsError
 from labkit.arrears.ledger import Books, ledger
-from labkit.estimates import estimate_ratio
+from labkit.estimates import Estimate, estimate_ratio
 
 #: A promise to pay by instalments is broken if the bill is still open so many days later.
 PROMISE_DAYS = 30
@@ -161,6 +161,25 @@ def _behave(frame: pd.DataFrame, late: pd.DataFrame, recent: pd.Timestamp) -> pd
     if "online_share" in frame:
         told["online_share"] = frame["online_share"].astype(float)
     return told.reset_index()
+
+
+def share_late(books: Books, on: dt.date | None = None) -> Estimate:
+    """Share of all bills that fell due and were not paid in time, customers as clusters."""
+    day = on or books.last_day
+    rows = ledger(books, day).filter(lambda t: (t.billed_fen > 0) & (t.days_overdue > 0))
+    due = books.run(rows.group_by("customer_id").aggregate(n=rows.count()).order_by("customer_id")).set_index(
+        "customer_id"
+    )
+    late = late_bills(books, day).groupby("customer_id").size().reindex(due.index).fillna(0)
+    return estimate_ratio(late.to_numpy(), due["n"].to_numpy())
+
+
+def billed_last_year(books: Books, on: dt.date | None = None) -> float:
+    """What was billed in the twelve months up to a day [yuan]."""
+    day = on or books.last_day
+    start = (pd.Timestamp(day) - pd.DateOffset(months=12)).date()
+    rows = ledger(books, day).filter(lambda t: t.issued_on.fill_null(t.due_on) > ibis.date(start))
+    return float(books.run(rows.aggregate(fen=rows.billed_fen.sum()))["fen"].fillna(0).iloc[0]) / 100
 
 
 def late_shares(books: Books, by: str, groups: pd.Series | None = None, on: dt.date | None = None) -> pd.DataFrame:

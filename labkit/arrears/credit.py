@@ -239,6 +239,7 @@ def _limits(months: int) -> dict[str, float]:
 
 def _boost(train: pd.DataFrame, test: pd.DataFrame, attributes: list[str], seed: int) -> np.ndarray:
     from sklearn.ensemble import HistGradientBoostingClassifier
+    from threadpoolctl import threadpool_limits
 
     def plain(frame: pd.DataFrame) -> np.ndarray:
         columns = [
@@ -248,7 +249,9 @@ def _boost(train: pd.DataFrame, test: pd.DataFrame, attributes: list[str], seed:
         return np.column_stack([np.asarray(c, dtype=float) for c in columns])
 
     model = HistGradientBoostingClassifier(max_depth=3, learning_rate=0.05, max_iter=150, random_state=seed)
-    return np.asarray(model.fit(plain(train), train["bad"]).predict_proba(plain(test))[:, 1])
+    # Threads of several notebooks at once wait for one another longer than they work.
+    with threadpool_limits(1):
+        return np.asarray(model.fit(plain(train), train["bad"]).predict_proba(plain(test))[:, 1])
 
 
 def grades_for(model: CreditModel, known: pd.DataFrame) -> np.ndarray:

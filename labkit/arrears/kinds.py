@@ -265,6 +265,12 @@ def _mixture(
     return np.column_stack([forgot, chance[:, 2:]]), shares
 
 
+def likeliest_kind(kinds: Kinds, customer_ids: pd.Series) -> pd.Series:
+    """The likeliest kind of each customer, however sure; missing for those who never paid late."""
+    best = pd.Series(np.array(KINDS)[kinds.table[list(KINDS)].to_numpy().argmax(axis=1)], kinds.table["customer_id"])
+    return customer_ids.map(best)
+
+
 def price_errors(rules: KindRules | None = None) -> pd.DataFrame:
     """What mistaking one kind for another costs: a row a true kind, a column a treatment [yuan an account]."""
     costs = (rules or read_kind_rules()).costs_yuan

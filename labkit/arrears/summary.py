@@ -11,14 +11,19 @@ from matplotlib.axes import Axes
 from labkit import figures, privacy
 from labkit.arrears.ageing import STATES
 from labkit.arrears.credit import CreditModel
-from labkit.arrears.kinds import KINDS, Kinds
+from labkit.arrears.kinds import KINDS, Kinds, likeliest_kind
 from labkit.arrears.plan import PLANS, RecoveryPlan
 from labkit.arrears.portfolio import LossForecast
 from labkit.arrears.procedure import audit_disconnections
 from labkit.arrears.rules import read_rule_book
+from labkit.arrears.scorecard import TERMS
+from labkit.arrears.validation import check_fairness
 from labkit.estimates import Estimate, estimate_ratio, estimate_share
 from labkit.lab import Lab
 from labkit.terms import Language
+
+#: Grades that get the better terms.
+TRUSTED = ("A", "B", "C")
 
 
 def summarise_ages(ages: pd.DataFrame, fewest: int) -> pd.DataFrame:
@@ -31,8 +36,14 @@ def summarise_ages(ages: pd.DataFrame, fewest: int) -> pd.DataFrame:
     told["open_yuan"] = told["open_yuan"].where(open_)
     if sum(open_) != len(open_):  # shares would give away what is hidden
         told = told.drop(columns="share")
+    if not any(open_):
+        told = told.drop(columns="open_yuan")
     return privacy.suppress_small_cells(
-        told, count="customers_count", values=["bills_count", "open_yuan"], minimum=fewest, total=False
+        told,
+        count="customers_count",
+        values=[c for c in ("bills_count", "open_yuan") if c in told],
+        minimum=fewest,
+        total=False,
     )
 
 
@@ -54,18 +65,33 @@ def tell_roll_rates(rates: pd.DataFrame, language: Language, fewest: int) -> pd.
 
 
 def summarise_kinds(kinds: Kinds, fewest: int) -> pd.DataFrame:
-    """Late payers by kind: ``kind``, ``customers_count``, ``share`` with its ends, ``by_rule_count``, ``bills_count``."""
+    """Late payers by their likeliest kind: ``customers_count``, ``share`` with its ends, and how sure that is.
+
+    ``sure_share``: mean chance of the kind; ``by_rule_count``: those clear by rules alone; ``bills_count``.
+    """
     n = len(kinds.table)
+    likeliest = likeliest_kind(kinds, kinds.table["customer_id"])
     rows = []
-    for kind in (*KINDS, "unclear"):
-        own = kinds.table[kinds.table["kind"] == kind]
+    for kind in KINDS:
+        own = kinds.table[(likeliest == kind).to_numpy()]
         share = estimate_share(len(own), n)
         by_rule = int((own["rule"] == kind).sum())
-        rows.append((kind, len(own), share.value, share.low, share.high, by_rule, int(own["late_bills_count"].sum())))
+        sure, bills = float(own[kind].mean()), int(own["late_bills_count"].sum())
+        rows.append((kind, len(own), share.value, share.low, share.high, sure, by_rule, bills))
     table = pd.DataFrame(
-        rows, columns=["kind", "customers_count", "share", "low_share", "high_share", "by_rule_count", "bills_count"]
+        rows,
+        columns=[
+            "kind",
+            "customers_count",
+            "share",
+            "low_share",
+            "high_share",
+            "sure_share",
+            "by_rule_count",
+            "bills_count",
+        ],
     )
-    values = ["share", "low_share", "high_share", "by_rule_count", "bills_count"]
+    values = ["share", "low_share", "high_share", "sure_share", "by_rule_count", "bills_count"]
     return privacy.suppress_small_cells(table, count="customers_count", values=values, minimum=fewest)
 
 
@@ -73,6 +99,61 @@ def summarise_models(models: Mapping[int, CreditModel]) -> pd.DataFrame:
     """What each score measured: ``measure``, ``months``, ``value``, ``low``, ``high``."""
     parts = [model.measures.assign(months=months) for months, model in models.items()]
     return pd.concat(parts, ignore_index=True)[["measure", "months", "value", "low", "high"]]
+
+
+def tell_grades(grades: pd.DataFrame, fewest: int) -> pd.DataFrame:
+    """Grades with the terms each gets; what rests on few customers is missing."""
+    told = grades.assign(payment_terms=grades["grade"].map(TERMS))[["grade", "payment_terms", *grades.columns[1:]]]
+    told["within"] = told["within"].astype(object)
+    values = ["expected_share", "bad_share", "low_share", "high_share"]
+    hidden = privacy.suppress_small_cells(told, count="customers_count", values=values, minimum=fewest)
+    hidden["within"] = told["within"].where(hidden["customers_count"].notna(), None)
+    return hidden
+
+
+def summarise_fairness(model: CreditModel, fewest: int) -> pd.DataFrame:
+    """How class and place are treated by a score that knows neither: rows of `check_fairness`, by ``attribute``."""
+    cases = model.tested
+    trusted = cases["grade"].isin(TRUSTED).to_numpy()
+    parts = []
+    for column in [c for c in ("customer_class", "settlement") if c in cases]:
+        found = check_fairness(cases[column], trusted, cases["bad"], cases["default_probability"], fewest)
+        parts.append(found.assign(group=[f"{column}={name}" for name in found["group"]]))
+    names = [
+        "group",
+        "customers_count",
+        "bad_share",
+        "expected_share",
+        "trusted_share",
+        "low_share",
+        "high_share",
+        "payers_trusted_share",
+        "impact_ratio",
+    ]
+    return pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)
+
+
+def tell_losses(forecast: LossForecast, lost: Estimate, reserve: Estimate) -> pd.DataFrame:
+    """The portfolio in a table: ``loss_measure``, ``value``, ``low``, ``high``; shares in per cent."""
+    rows = [
+        ("expected", 100 * lost.value, 100 * lost.low, 100 * lost.high),
+        ("reserve", 100 * reserve.value, 100 * reserve.low, 100 * reserve.high),
+        ("top_ten", 100 * forecast.top_ten_share, np.nan, np.nan),
+        ("effective", forecast.effective_accounts, np.nan, np.nan),
+    ]
+    return pd.DataFrame(rows, columns=["loss_measure", "value", "low", "high"])
+
+
+def tell_watched(watched: pd.DataFrame, language: Language, fewest: int) -> str:
+    """How many large accounts use less and pay later, in a sentence; a few are not counted out."""
+    n, flagged = len(watched), int(watched["watch"].sum())
+    if 0 < flagged < fewest:
+        zh, en = f"不足 {fewest} 户", f"fewer than {fewest}"
+    else:
+        zh, en = f"{flagged} 户", str(flagged)
+    if language == "zh":
+        return f"在 {n} 户大客户中，负荷明显下降且缴费变慢的有 {zh}。"
+    return f"Of {n} large accounts, {en} use clearly less and pay later than before."
 
 
 def summarise_plan(plan: RecoveryPlan) -> pd.DataFrame:
@@ -124,7 +205,8 @@ def recovered_by(curves: pd.DataFrame, days: Sequence[int] = (7, 14, 30, 60, 90)
         for day in days:
             seen = part[part["day"] <= day]
             last = seen.iloc[-1] if len(seen) else None
-            ends = (0.0, 0.0, 0.0) if last is None else (last["recovered_share"], last["low"], last["high"])
+            none = 1 - 0.025 ** (1 / int(part["bills_count"].iloc[0]))  # so many bills and none settled: exact
+            ends = (0.0, 0.0, none) if last is None else (last["recovered_share"], last["low"], last["high"])
             rows.append((group, int(part["bills_count"].iloc[0]), day, *ends))
     return pd.DataFrame(rows, columns=["group", "bills_count", "day", "recovered_share", "low_share", "high_share"])
 
@@ -234,5 +316,5 @@ def plot_grades(grades: pd.DataFrame, *, x_label: str, seen: str, foretold: str,
         ax.set_xlabel(x_label, loc="right")
         ax.grid(axis="x")
         ax.set_axisbelow(True)
-        ax.legend(loc="lower right")
+        ax.legend(loc="upper right")
     return ax
