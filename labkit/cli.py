@@ -1,4 +1,4 @@
-"""The command ``labkit``: sample, check, intake, report, notebook."""
+"""The command ``labkit``: sample, check, intake, report, lists, notebook."""
 
 from __future__ import annotations
 
@@ -97,6 +97,14 @@ def _parser() -> argparse.ArgumentParser:
     )
     refresh.add_argument("numbers", nargs="*", metavar="NN")
     refresh.set_defaults(run=_refresh)
+    lists = commands.add_parser("lists", help="write the lists of bad and of good payers, to hand on")
+    lists.add_argument("--data", type=Path, default=Path("data/sample"))
+    lists.add_argument("--out", type=Path, required=True, metavar="FOLDER")
+    lists.add_argument("--purpose", required=True, help="what they may be used for, in a sentence")
+    lists.add_argument("--key", type=Path, metavar="FILE", help="key of the pseudonyms; made where there is none")
+    lists.add_argument("--named", action="store_true", help="write ids and names instead of pseudonyms")
+    lists.add_argument("--lang", choices=terms.LANGUAGES, default="zh")
+    lists.set_defaults(run=_lists)
     card = commands.add_parser("card", help="write data/datapackage.json and the data card anew")
     card.set_defaults(run=_card)
     return parser
@@ -178,6 +186,29 @@ def _refresh(options: argparse.Namespace) -> int:
         refresh_notebook(path)
         print(f"refreshed {path.name}")
     _replace_between(NOTEBOOKS / "README.md", notebook_table())
+    return 0
+
+
+def _lists(options: argparse.Namespace) -> int:
+    from labkit import arrears, privacy
+
+    if options.key is None and not options.named:
+        raise ValueError("give --key FILE for pseudonyms, or --named for a list that names customers")
+    with labkit.open(options.data) as lab:
+        books = arrears.open_books(lab)
+        model, kinds = arrears.fit_credit(lab, books, 3), arrears.late_payers(lab, books)
+        tables = {
+            "bad_payers": arrears.list_bad_payers(lab, books, kinds, model),
+            "vip": arrears.list_good_payers(lab, books, model),
+        }
+        names = lab.run(lab.customers.select("customer_id", "name")) if options.named else None
+    key = None if options.named else privacy.read_key(options.key)
+    options.out.mkdir(parents=True, exist_ok=True)
+    for name, rows in tables.items():
+        for ending in ("csv", "xlsx"):
+            path = options.out / f"{name}.{ending}"
+            arrears.write_list(rows, path, options.purpose, key=key, named=names, language=options.lang)
+        print(f"{len(rows)} customers in {options.out / name}.csv and .xlsx")
     return 0
 
 

@@ -111,7 +111,7 @@ def write_list(
     ArrearsError
         If the purpose is empty, there is neither key nor names, or the ending is another.
     """
-    if len(purpose.strip()) < 10:
+    if len(purpose.strip()) < 6:
         raise ArrearsError("purpose is empty or too short; say in a sentence what the list may be used for")
     if key is None and named is None:
         raise ArrearsError("give a key for pseudonyms, or the names if the list has to name customers")

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
-from tests.benchmarks.peers import compare_bills, compare_shift
+from tests.benchmarks.peers import compare_bills, compare_scorecard, compare_shift
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parents[1] / "data" / "sample"
@@ -106,6 +106,21 @@ energy, highest, minutes = by["wh"].sum(), by["wh"].max(), by["interval_min"].su
             "for i in range(1000): dsm.baseline_daily(use + rng.normal(0, 2, 365), warm, 'C')", 60, None,
             "import numpy as np, pandas as pd; from labkit import dsm; rng = np.random.default_rng(1); days = pd.date_range('2025-01-01', periods=365); warm = pd.Series(15 - 12 * np.cos(np.arange(365) * 2 * np.pi / 365) + rng.normal(0, 3, 365), days); use = 10 + 2 * np.maximum(14 - warm, 0) + np.maximum(warm - 22, 0)",
         ),
+        Case("(make 24 M bills with their payments)", f"from pathlib import Path; from tests.benchmarks.data import make_bills; make_bills(Path({str(folder)!r}), 24_000_000)"),
+        Case(
+            "arrears ledger of 24 M bills balanced and aged",
+            f"from pathlib import Path; from labkit import arrears; from tests.benchmarks.data import open_bills; books = open_bills(Path({str(folder)!r})); assert arrears.reconcile(books).balances; arrears.age_receivables(books)",
+            60, None,
+        ),
+        Case(
+            "scorecard, 1,000,000 customers x 20 attributes",
+            "arrears.fit_scorecard(table, 'bad')", 60, None,
+            "import pandas as pd; from labkit import arrears; from tests.benchmarks.peers import score_cases; x, bad = score_cases(1_000_000); table = pd.DataFrame(x, columns=[f'x{k:02d}' for k in range(20)]).assign(bad=bad)",
+        ),
+        *(
+            Case(f"notebook {no} in both languages, with pages", f"from labkit.report.run import run_report; run_report({str(SAMPLE)!r}, {str(folder / 'reports')!r}, only=[{no!r}], progress=False)", 120, None)
+            for no in ("09", "10")
+        ),
         Case("Ctrl-C: from the signal to the stopped query", _CTRL_C, 1, None),
     ]  # fmt: skip
 
@@ -138,7 +153,7 @@ def main(only: str = "") -> None:
     rows, scan, beside = [], 1.0, []
     with tempfile.TemporaryDirectory() as folder:
         if only in "peer":
-            beside = [compare_bills(Path(folder)).row, compare_shift().row]
+            beside = [compare_bills(Path(folder)).row, compare_shift().row, compare_scorecard(Path(folder)).row]
             print(*beside, sep="\n", flush=True)
         for case in cases(Path(folder)):
             if only not in case.name and not case.name.startswith("("):

@@ -5,9 +5,12 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import duckdb
 import numpy as np
 import pyarrow as pa
 
+from labkit import engine
+from labkit.arrears import Books
 from labkit.store import StoreWriter, bucket_of, buckets_for, day_rows
 
 
@@ -46,3 +49,29 @@ def make_store(
                 writer.write_day_rows("readings", month.strftime("%Y-%m"), bucket, rows)
                 start += count
             writer.close_files("readings")
+
+
+def make_bills(folder: Path, count: int) -> None:
+    """Bills and payments of count / 24 customers over two years: some late, some in half, some never."""
+    con = duckdb.connect()
+    amount, bill = "50 + (i * 7919 % 30000) / 100", "'B' || lpad(i::VARCHAR, 9, '0') bill_id"
+    who = "'C' || lpad((i // 24)::VARCHAR, 7, '0') customer_id"
+    con.execute(
+        f"COPY (SELECT {bill}, {who}, round({amount}, 2)::DOUBLE total_yuan, (DATE '2024-01-03' + (i % 24)::INT * 30) issued_on, "
+        f"(DATE '2024-01-18' + (i % 24)::INT * 30) due_on FROM range({count}) t(i)) TO '{folder / 'bills.parquet'}'"
+    )
+    con.execute(
+        f"COPY (SELECT 'Y' || lpad(i::VARCHAR, 9, '0') payment_id, {bill}, {who}, "
+        "DATE '2024-01-12' + (i % 24)::INT * 30 + (i * 31 % 40)::INT paid_on, "
+        f"round(({amount}) * (CASE WHEN i % 50 = 0 THEN 0.5 ELSE 1 END), 2)::DOUBLE amount_yuan "
+        f"FROM range({count}) t(i) WHERE i % 97 <> 0) TO '{folder / 'payments.parquet'}'"
+    )
+
+
+def open_bills(folder: Path) -> Books:
+    """Books on the files of `make_bills`."""
+    backend = engine.connect([folder])
+    for name in ("bills", "payments"):
+        backend.raw_sql(f"CREATE VIEW {name} AS SELECT * FROM '{folder / name}.parquet'")
+    tables = backend.table("bills"), backend.table("payments")
+    return Books(*tables, None, dt.date(2025, 12, 31), lambda table: backend.to_pyarrow(table).to_pandas())

@@ -16,6 +16,7 @@ from pathlib import Path
 import numpy as np
 
 PYSAM = "nrel-pysam==7.1.1.post1"
+OPTBINNING = "optbinning==1.0.0"
 _PEER = """
 import copy, json, sys, time
 import PySAM.Utilityrate5 as utility, PySAM.UtilityRateTools as tools
@@ -91,14 +92,12 @@ def compare_bills(folder: Path, customers: int = 4000, peer_runs: int = 200) -> 
     """Bills of the same rate and load, by `bill_loads` and by PySAM."""
     from labkit.tariffs import Tariff, bill_loads
 
-    environment = folder / "peer"
-    subprocess.run([sys.executable, "-m", "venv", str(environment)], check=True)
-    subprocess.run([str(environment / "bin" / "pip"), "install", "-q", PYSAM], check=True, capture_output=True)
+    python = _environment(folder / "pysam", PYSAM)
     rate, load = commercial_rate(), commercial_load()
     for name, content in (("rate.json", rate), ("load.json", load.tolist())):
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
     (folder / "peer.py").write_text(_PEER, encoding="utf-8")
-    command = [str(environment / "bin" / "python"), *(str(folder / n) for n in ("peer.py", "rate.json", "load.json"))]
+    command = [python, *(str(folder / n) for n in ("peer.py", "rate.json", "load.json"))]
     done = subprocess.run([*command, str(peer_runs)], check=True, capture_output=True, text=True)
     peer = json.loads(done.stdout.strip().split("\n")[-1])
     tariff = Tariff.from_urdb(rate)
@@ -111,6 +110,65 @@ def compare_bills(folder: Path, customers: int = 4000, peer_runs: int = 200) -> 
     apart = np.abs(table.loc[table["row"] == 0, "total_yuan"].to_numpy() - np.array(peer["bills"])).max()
     what = f"a customer-year billed by a US rate, {PYSAM} (yuan apart, a month)"
     return Beside(what, seconds / customers * 1000, peer["seconds"] / peer_runs * 1000, float(apart), 20, 0.05)
+
+
+def _environment(folder: Path, *packages: str) -> str:
+    """Python of a new environment with some packages."""
+    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+    subprocess.run([str(folder / "bin" / "pip"), "install", "-q", *packages], check=True, capture_output=True)
+    return str(folder / "bin" / "python")
+
+
+_SCORE_PEER = """
+import json, sys, time
+import numpy as np
+from optbinning import OptimalBinning
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import roc_auc_score
+data = np.load(sys.argv[1])
+x, bad, train = data["x"], data["bad"], data["train"]
+started = time.perf_counter()
+woe = np.empty_like(x)
+for k in range(x.shape[1]):
+    one = OptimalBinning(dtype="numerical", monotonic_trend="auto_asc_desc", max_n_bins=8, min_bin_size=0.05)
+    one.fit(x[train, k], bad[train])
+    woe[:, k] = one.transform(x[:, k], metric="woe")
+model = LogisticRegression(C=1e6).fit(woe[train], bad[train])
+chance = model.predict_proba(woe[~train])[:, 1]
+print(json.dumps({"seconds": time.perf_counter() - started, "auc": roc_auc_score(bad[~train], chance)}))
+"""
+
+
+def score_cases(count: int, seed: int = 1) -> tuple[np.ndarray, np.ndarray]:
+    """Attributes of customers, (count, 20), some of which tell something, and who turned bad."""
+    rng = np.random.default_rng(seed)
+    risk = rng.normal(size=count)
+    x = 0.15 * (np.arange(20) % 5) * risk[:, None] + rng.normal(size=(count, 20))
+    return x, (rng.random(count) < 1 / (1 + np.exp(3 - risk))).astype(int)
+
+
+def compare_scorecard(folder: Path, customers: int = 100_000) -> Beside:
+    """A scorecard on the same split, by `fit_scorecard` and by optbinning with scikit-learn."""
+    import pandas as pd
+
+    from labkit import arrears
+
+    x, bad = score_cases(customers)
+    train = np.random.default_rng(2).random(customers) < 0.7
+    np.savez(folder / "cases.npz", x=x, bad=bad, train=train)
+    (folder / "score_peer.py").write_text(_SCORE_PEER, encoding="utf-8")
+    python = _environment(folder / "optbinning", OPTBINNING)
+    command = [python, "-W", "ignore", str(folder / "score_peer.py"), str(folder / "cases.npz")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    peer = json.loads(done.stdout.strip().split("\n")[-1])
+    table = pd.DataFrame(x, columns=[f"x{k:02d}" for k in range(x.shape[1])])
+    started = time.perf_counter()
+    card = arrears.fit_scorecard(table[train].assign(bad=bad[train]), "bad")
+    chance = card.probability(table[~train])
+    seconds = time.perf_counter() - started
+    apart = abs(arrears.measure_auc(bad[~train], chance).value - peer["auc"])
+    what = f"a customer of 20 attributes scored, {OPTBINNING} with scikit-learn (AUC apart)"
+    return Beside(what, seconds / customers * 1000, peer["seconds"] / customers * 1000, float(apart), 0, 0.005)
 
 
 def compare_shift(customers: int = 2000, days: int = 60, solved: int = 300) -> Beside:

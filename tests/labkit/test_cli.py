@@ -44,3 +44,16 @@ def test_sample_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert main(["sample", str(tmp_path / "s"), "--customers", "60", "--seed", "1"]) == 0
     assert main(["check", str(tmp_path / "s")]) == 0
     assert "no findings" in capsys.readouterr().out
+
+
+def test_lists_to_hand_on(sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    wanted = ["lists", "--data", str(sample), "--out", str(tmp_path / "lists"), "--purpose", "大客户经理一月走访"]
+    assert main(wanted) == 2 and "--key FILE" in capsys.readouterr().err
+    assert not (tmp_path / "lists").exists()
+    assert main([*wanted, "--key", str(tmp_path / "keys" / "lists.key")]) == 0
+    names = sorted(path.name for path in (tmp_path / "lists").iterdir())
+    assert names == ["bad_payers.csv", "bad_payers.xlsx", "vip.csv", "vip.xlsx"]
+    text = (tmp_path / "lists" / "bad_payers.csv").read_text(encoding="utf-8-sig")
+    assert text.startswith("用途: 大客户经理一月走访") and "C0" not in text and "P-" in text
+    assert main([*wanted, "--named", "--lang", "en"]) == 0
+    assert "C0" in (tmp_path / "lists" / "vip.csv").read_text(encoding="utf-8-sig")
