@@ -105,6 +105,8 @@ def roll_rates(late: pd.DataFrame, last_day: dt.date, *, draws: int = 1000, seed
     np.add.at(counts, (row, code), 1)
     active = counts.sum(axis=1) > 0
     counts = counts[active]
+    if not len(counts):
+        raise ArrearsError("no debt was open at a month's end; there are no moves to count")
     rng = np.random.default_rng(seed)
     weights = rng.multinomial(len(counts), np.full(len(counts), 1 / max(len(counts), 1)), size=draws)
     drawn = (weights @ counts).reshape(draws, k, k)
@@ -152,7 +154,7 @@ def days_sales_outstanding(books: Books, on: dt.date | None = None, window_days:
     since = (pd.Timestamp(day) - pd.Timedelta(days=window_days)).date()
     rows = ledger(books, day)
     each = rows.group_by("customer_id").aggregate(
-        open_fen=rows.open_fen.sum(), fen=rows.billed_fen.sum(where=rows.issued_on > since)
+        open_fen=rows.open_fen.sum(), fen=rows.billed_fen.sum(where=rows.issued_on.fill_null(rows.due_on) > since)
     )
     frame = books.run(each.order_by("customer_id")).fillna(0)
     found = estimate_ratio(frame["open_fen"].to_numpy() * window_days, frame["fen"].to_numpy())

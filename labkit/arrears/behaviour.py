@@ -13,7 +13,7 @@ from labkit.arrears.errors import ArrearsError
 from labkit.arrears.ledger import Books, ledger
 from labkit.estimates import Estimate, estimate_ratio
 
-#: A promise to pay by instalments is broken if the bill is still open so many days later.
+#: A promise to pay by instalments is broken if the bill is open and nothing has come for more days than this.
 PROMISE_DAYS = 30
 _STEPS = ("reminder", "notice", "disconnection", "instalment_plan")
 
@@ -35,20 +35,23 @@ def late_bills(books: Books, on: dt.date | None = None) -> pd.DataFrame:
         ``disconnection_on``, ``instalment_plan_on`` (before it was settled),
         ``promise_broken``; by customer and due date.
     """
-    day = on or books.last_day
+    day, books = on or books.last_day, books.own()
     rows = ledger(books, day).filter(lambda t: (t.billed_fen > 0) & (t.days_overdue > 0))
     paid = books.payments.filter(books.payments.paid_on <= ibis.date(day))
     fen = (paid.amount_yuan * 100).round().cast("int64")
     each = paid.select("bill_id", "paid_on", fen=fen).inner_join(rows.select("bill_id", "due_on"), "bill_id")
     in_time = each.filter(each.paid_on <= each.due_on).group_by("bill_id").aggregate(early_fen=lambda t: t.fen.sum())
     late = rows.left_join(in_time, "bill_id").drop("bill_id_right")
-    late = late.filter(late.early_fen.fill_null(0) < late.billed_fen)
-    # The day on which what was paid first reached the bill.
+    # A payment in time that was taken back later leaves the bill open.
+    late = late.filter((late.early_fen.fill_null(0) < late.billed_fen) | (late.open_fen > 0))
+    # The day from which what was paid stays at the bill or above.
     mine = paid.select("bill_id", "paid_on", fen=fen).inner_join(late.select("bill_id", "billed_fen"), "bill_id")
     daily = mine.group_by(["bill_id", "billed_fen", "paid_on"]).aggregate(fen=mine.fen.sum())
     so_far = daily.mutate(total=daily.fen.sum().over(group_by=daily.bill_id, order_by=daily.paid_on, rows=(None, 0)))
-    full = so_far.filter(so_far.total >= so_far.billed_fen)
-    settled = full.group_by("bill_id").aggregate(settled_on=full.paid_on.min())
+    full = so_far.total >= so_far.billed_fen
+    short = so_far.mutate(short_on=so_far.paid_on.max(where=~full).over(group_by=so_far.bill_id), full=full)
+    kept = short.filter(short.full & (short.short_on.isnull() | (short.paid_on > short.short_on)))
+    settled = kept.group_by("bill_id").aggregate(settled_on=kept.paid_on.min())
     table = late.left_join(settled, "bill_id").drop("bill_id_right")
     if books.collections is not None:
         table = _with_steps(table, books.collections, day)
@@ -78,8 +81,9 @@ def _tell_late(frame: pd.DataFrame, day: dt.date) -> pd.DataFrame:
         at = pd.to_datetime(frame[name]) if name in frame else pd.Series(pd.NaT, frame.index)
         at = at.astype("datetime64[us]")
         told[name] = at.where(at <= until)
-    waited = (until - told["instalment_plan_on"]).dt.days
-    told["promise_broken"] = (waited > PROMISE_DAYS).fillna(False)
+    last = pd.to_datetime(frame["last_paid_on"]).astype("datetime64[us]")
+    idle = (pd.Timestamp(day) - told["instalment_plan_on"].where(~(last > told["instalment_plan_on"]), last)).dt.days
+    told["promise_broken"] = ((idle > PROMISE_DAYS) & told["settled_on"].isna()).fillna(False)
     return told
 
 
@@ -99,9 +103,9 @@ def payment_behaviour(books: Books, on: dt.date | None = None, months: int = 12)
     DataFrame
         A row a customer with a bill due: ``customer_id``, ``bills_count``, ``late_share``,
         ``mean_days_late`` (0 where paid in time), ``max_days_late``, ``part_share``,
-        ``notice_share`` (of bills), ``promises_broken_count``, ``overdue_yuan``,
-        ``overdue_bills_count``, ``mean_bill_yuan``, ``bill_change`` and ``late_change``
-        (last three months against those before), ``online_share`` of payments.
+        ``notice_share`` (of bills), ``promises_broken_count``, ``mean_bill_yuan``, ``bill_change``
+        and ``late_change`` (last three months against those before), ``overdue_yuan`` and
+        ``overdue_bills_count`` (of any age).
 
     Raises
     ------
@@ -119,17 +123,15 @@ def payment_behaviour(books: Books, on: dt.date | None = None, months: int = 12)
         bills_count=rows.count(), billed_fen=rows.billed_fen.sum(), recent_count=new.sum(),
         recent_fen=rows.billed_fen.sum(where=new),
     )  # fmt: skip
-    if "channel" in books.payments.columns:
-        paid = books.payments.filter(
-            (books.payments.paid_on > ibis.date(start)) & (books.payments.paid_on <= ibis.date(day))
-        )
-        share = paid.group_by("customer_id").aggregate(online_share=(paid.channel == "online").cast("float64").mean())
-        table = table.left_join(share, "customer_id").drop("customer_id_right")
     frame = books.run(table.order_by("customer_id"))
     if frame.empty:
         raise ArrearsError(f"no bill fell due between {start} and {day}; choose a day within the bills")
     late = late_bills(books, day)
-    return _behave(frame.set_index("customer_id"), late[late["due_on"] > pd.Timestamp(start)], pd.Timestamp(recent))
+    told = _behave(frame.set_index("customer_id"), late[late["due_on"] > pd.Timestamp(start)], pd.Timestamp(recent))
+    # What is owed is owed however old it is.
+    owed = late[late["open_yuan"] > 0].groupby("customer_id")["open_yuan"].agg(["sum", "size"])
+    own = owed.reindex(told["customer_id"]).fillna(0.0)
+    return told.assign(overdue_yuan=own["sum"].round(2).to_numpy(), overdue_bills_count=own["size"].to_numpy())
 
 
 def _behave(frame: pd.DataFrame, late: pd.DataFrame, recent: pd.Timestamp) -> pd.DataFrame:
@@ -149,8 +151,6 @@ def _behave(frame: pd.DataFrame, late: pd.DataFrame, recent: pd.Timestamp) -> pd
     told["part_share"] = of(by["part_paid"].sum()) / n
     told["notice_share"] = of(by["notice_on"].count()) / n
     told["promises_broken_count"] = of(by["promise_broken"].sum())
-    told["overdue_yuan"] = of(by["open_yuan"].sum()).round(2)
-    told["overdue_bills_count"] = of(late["open_yuan"].gt(0).groupby(late["customer_id"]).sum())
     told["mean_bill_yuan"] = frame["billed_fen"] / n / 100
     fresh, before = frame["recent_fen"] / frame["recent_count"], (frame["billed_fen"] - frame["recent_fen"]) / old
     change = np.log(fresh.where(fresh > 0) / before.where(before > 0)).where((old > 0) & (frame["recent_count"] > 0))
@@ -158,8 +158,6 @@ def _behave(frame: pd.DataFrame, late: pd.DataFrame, recent: pd.Timestamp) -> pd
     told["late_change"] = (recent_late / frame["recent_count"] - (lates - recent_late) / old).where(
         (old > 0) & (frame["recent_count"] > 0)
     )
-    if "online_share" in frame:
-        told["online_share"] = frame["online_share"].astype(float)
     return told.reset_index()
 
 
@@ -188,7 +186,7 @@ def late_shares(books: Books, by: str, groups: pd.Series | None = None, on: dt.d
     Parameters
     ----------
     by : {"month", "channel", ...}
-        ``month`` of the year in which a bill fell due, ``channel`` of its last payment,
+        ``month`` of the year in which a bill fell due, ``channel`` of its last payment (or ``not_paid``),
         or the name of `groups`.
     groups : Series, optional
         Customer -> group.
@@ -203,12 +201,17 @@ def late_shares(books: Books, by: str, groups: pd.Series | None = None, on: dt.d
     rows = ledger(books, day).filter(lambda t: (t.billed_fen > 0) & (t.days_overdue > 0))
     picked = rows.select("bill_id", "customer_id", "due_on")
     if by == "channel":
+        if "channel" not in books.payments.columns:
+            raise ArrearsError("payments have no column channel")
         last = books.payments.filter(books.payments.paid_on <= ibis.date(day))
-        used = last.group_by("bill_id").aggregate(channel=last.channel.max())
+        order = last.paid_on.cast("string").concat(last.payment_id)
+        used = last.group_by("bill_id").aggregate(channel=last.channel.argmax(order))
         picked = picked.left_join(used, "bill_id").drop("bill_id_right")
     bills = books.run(picked.order_by(["customer_id", "due_on", "bill_id"]))
     bills["late"] = bills["bill_id"].isin(set(late_bills(books, day)["bill_id"]))
-    if by == "month":
+    if by == "channel":
+        bills[by] = bills[by].astype(object).where(bills[by].notna(), "not_paid")
+    elif by == "month":
         bills[by] = pd.to_datetime(bills["due_on"]).dt.month
     elif groups is not None:
         bills[by] = bills["customer_id"].map(groups)

@@ -24,12 +24,14 @@ BAD_DAYS = 60
 #: Worse than good, not yet bad: such cases are left out of fitting, and counted when tried.
 BETWEEN_DAYS = 30
 LEAST_HISTORY_DAYS = 180
+#: Customers that turned bad, for a score to be fitted and to be tried.
+LEAST_BAD = 10
 #: Share of the cases in each bin: one customer in fifty or so turns bad, so bins of a twentieth would hide them all.
 SMALLEST_BIN = 0.01
 #: Attributes of the score, all known on the day it is given.
 ATTRIBUTES = (
     "late_share", "mean_days_late", "max_days_late", "part_share", "notice_share", "promises_broken_count",
-    "overdue_months", "bill_change", "late_change", "online_share", "tenure_years", "prepaid",
+    "overdue_months", "bill_change", "late_change", "tenure_years",
 )  # fmt: skip
 
 
@@ -85,7 +87,7 @@ def known_on(lab: Lab, books: Books, on: dt.date) -> pd.DataFrame:
     told = payment_behaviour(books, on)
     told["overdue_months"] = told["overdue_yuan"] / told["mean_bill_yuan"]
     customers = lab.customers
-    wanted = ["customer_id", "connected_on", "left_on", "prepaid", "customer_class", "settlement"]
+    wanted = ["customer_id", "connected_on", "left_on", "customer_class", "settlement"]
     who = lab.run(customers.select(*[c for c in wanted if c in customers.columns]))
     frame = told.merge(who, on="customer_id", how="left")
     day = pd.Timestamp(on)
@@ -94,15 +96,19 @@ def known_on(lab: Lab, books: Books, on: dt.date) -> pd.DataFrame:
         frame = frame[left.isna() | (left > day)].reset_index(drop=True)
     if "connected_on" in frame:
         frame["tenure_years"] = (day - pd.to_datetime(frame["connected_on"])).dt.days / 365.25
-    # Seasons move all bills of a class alike; what is left is the customer's own.
-    by = frame["customer_class"] if "customer_class" in frame else pd.Series("all", frame.index)
-    frame["bill_change"] = (1 + frame["bill_change"]) / (1 + frame["bill_change"].groupby(by).transform("median")) - 1
-    if "prepaid" in frame:
-        frame["prepaid"] = (
-            frame["prepaid"].astype(object).where(frame["prepaid"].notna(), None).map({True: "yes", False: "no"})
-        )
+    # Seasons move most bills alike; what is left is the customer's own. Not by class: that is protected.
+    frame["bill_change"] = (1 + frame["bill_change"]) / (1 + frame["bill_change"].median()) - 1
     frame["as_of"] = day
-    keep = ["customer_id", "as_of", *ATTRIBUTES, "mean_bill_yuan", "overdue_yuan", "customer_class", "settlement"]
+    keep = [
+        "customer_id",
+        "as_of",
+        *ATTRIBUTES,
+        "bills_count",
+        "mean_bill_yuan",
+        "overdue_yuan",
+        "customer_class",
+        "settlement",
+    ]
     return frame[[c for c in keep if c in frame]]
 
 
@@ -119,8 +125,9 @@ class CreditModel:
         Whether they come after the end of all that it was fitted on; otherwise they
         are other customers of the same day.
     measures : DataFrame
-        ``measure`` (auc, ks, auc_boosted, auc_gain of the boosted trees, brier, slope, intercept,
-        psi), ``value``, ``low``, ``high``.
+        ``measure`` (auc, ks, auc_boosted, auc_gain of the boosted trees, auc_rule: of the longest
+        delay alone, auc_clear: among those who owed nothing overdue that day, missing where fewer than
+        10 of them turned bad, brier, slope, intercept, psi where out of time), ``value``, ``low``, ``high``.
     grades : DataFrame
         Of `grade_table`.
     fitted : DataFrame
@@ -187,10 +194,9 @@ def fit_credit(lab: Lab, books: Books, months: int = 3, *, seed: int = 0) -> Cre
         test = test[~test["customer_id"].isin(chosen)].reset_index(drop=True)
     everybody, train = train, train[~train["between"]].reset_index(drop=True)
     for name, part in (("fitted on", train), ("tried on", test)):
-        if part["bad"].sum() < 10:
-            raise ArrearsError(
-                f"{int(part['bad'].sum())} customers of those {name} turned bad; a score needs 10 at least"
-            )
+        n = part.loc[part["bad"], "customer_id"].nunique()
+        if n < LEAST_BAD:
+            raise ArrearsError(f"{n} customers of those {name} turned bad; a score needs {LEAST_BAD} at least")
     attributes = [c for c in ATTRIBUTES if c in train and train[c].notna().any()]
     card = fit_scorecard(train, "bad", attributes=attributes, groups=train["customer_id"], least_share=SMALLEST_BIN)
     card = card.recalibrate(everybody, everybody["bad"])
@@ -203,8 +209,17 @@ def fit_credit(lab: Lab, books: Books, months: int = 3, *, seed: int = 0) -> Cre
     found = [("auc", measure_auc(bad, p)), ("ks", measure_ks(bad, p, seed=seed))]
     q = tested["boosted_probability"].to_numpy()
     found += [("auc_boosted", measure_auc(bad, q)), ("auc_gain", compare_auc(bad, q, p))]
+    found.append(("auc_rule", measure_auc(bad, tested["max_days_late"])))
+    clear = (tested["overdue_yuan"] == 0).to_numpy()
     rows = [(name, e.value, e.low, e.high) for name, e in found]
-    rows.append(("psi", measure_psi(card.score(train), tested["score"]), np.nan, np.nan))
+    # Who is overdue already need only go on; to foretell it of those who owe nothing is another matter.
+    if bad[clear].sum() >= LEAST_BAD:
+        early = measure_auc(bad[clear], p[clear])
+        rows.append(("auc_clear", early.value, early.low, early.high))
+    else:
+        rows.append(("auc_clear", np.nan, np.nan, np.nan))
+    if out_of_time:
+        rows.append(("psi", measure_psi(card.score(train), tested["score"]), np.nan, np.nan))
     measures = pd.concat(
         [pd.DataFrame(rows, columns=["measure", "value", "low", "high"]), calibrate(bad, p)], ignore_index=True
     )
@@ -242,11 +257,7 @@ def _boost(train: pd.DataFrame, test: pd.DataFrame, attributes: list[str], seed:
     from threadpoolctl import threadpool_limits
 
     def plain(frame: pd.DataFrame) -> np.ndarray:
-        columns = [
-            frame[c] if pd.api.types.is_numeric_dtype(frame[c]) else frame[c].map({"yes": 1.0, "no": 0.0})
-            for c in attributes
-        ]
-        return np.column_stack([np.asarray(c, dtype=float) for c in columns])
+        return frame[attributes].to_numpy(dtype=float)
 
     model = HistGradientBoostingClassifier(max_depth=3, learning_rate=0.05, max_iter=150, random_state=seed)
     # Threads of several notebooks at once wait for one another longer than they work.

@@ -25,6 +25,8 @@ _BANDS = (5, 14, 30, 45)  # days late: upper ends; beyond the last, or still ope
 #: Cases believed in before any is seen, of slipped and each kind: with part payment or dispute, and in all. They keep
 #: the kinds apart where hardly a bill is disputed or paid in parts.
 _BELIEFS = ((np.array([1, 1, 4, 1, 1]), np.array([8, 8, 8, 8, 8])), (np.array([1, 1, 1, 1, 8]), np.array([10] * 5)))
+#: Bills of a customer are alike beyond its kind: for the chances, each counts as so much of a bill.
+TEMPER = 0.5
 _SWEEPS, _CLOSE = 200, 1e-8
 
 
@@ -100,14 +102,16 @@ def late_habits(late: pd.DataFrame, disputed: pd.Series, rules: KindRules | None
     -------
     DataFrame
         ``customer_id``, ``late_bills_count``, ``short_share`` (settled soon after the due date),
-        ``part_share``, ``refused_share`` (settled whole, only after notice), ``disputed_share``,
-        ``open_share``, ``lateness_trend`` [days a bill], ``broken_count``, ``open_yuan``.
+        ``part_share``, ``refused_share`` (settled whole, only after notice; where no notices are
+        recorded at all, only so late that one would have been given), ``disputed_share``,
+        ``open_share``, ``open_yuan``.
     """
     limits = (rules or read_kind_rules()).rules
+    noticed = late["notice_on"].notna() if late["notice_on"].notna().any() else True
     marked = late.assign(
         short=late["settled_on"].notna() & (late["days_late"] <= limits["forgets_days"]),
-        refused=(late["days_late"] > limits["notice_days"]) & late["settled_on"].notna() & ~late["part_paid"],
-        disputed=disputed, unpaid=late["open_yuan"] > 0, _n=late.groupby("customer_id").cumcount(),
+        refused=(late["days_late"] > limits["notice_days"]) & late["settled_on"].notna() & ~late["part_paid"] & noticed,
+        disputed=disputed, unpaid=late["open_yuan"] > 0,
     )  # fmt: skip
     by = marked.groupby("customer_id")
     told = pd.DataFrame({"late_bills_count": by.size()})
@@ -119,11 +123,6 @@ def late_habits(late: pd.DataFrame, disputed: pd.Series, rules: KindRules | None
         ("open", "unpaid"),
     ):
         told[f"{name}_share"] = by[column].mean()
-    x, y = marked["_n"] - by["_n"].transform("mean"), marked["days_late"].clip(upper=180)
-    y = y - y.groupby(marked["customer_id"]).transform("mean")
-    spread = (x**2).groupby(marked["customer_id"]).sum()
-    told["lateness_trend"] = ((x * y).groupby(marked["customer_id"]).sum() / spread.where(spread > 0)).fillna(0.0)
-    told["broken_count"] = by["promise_broken"].sum()
     told["open_yuan"] = by["open_yuan"].sum()
     return told.reset_index()
 
@@ -199,7 +198,8 @@ def tell_kinds(
     chances of lateness (five bands), part payment and dispute, and each customer of
     one kind. Begun from the rules and fitted to all late bills by
     expectation-maximisation, with a few cases believed in beforehand (Dempster et al. 1977,
-    doi:10.1111/j.2517-6161.1977.tb01600.x). Bills of a customer are independent given its kind.
+    doi:10.1111/j.2517-6161.1977.tb01600.x). Bills of a customer are alike beyond what its
+    kind says, so each counts half. Where no complaint is known at all, nobody disputes.
     Nobody has said why it paid late: chances are right as far as the kinds look as
     the rules say. A person looks before anybody is listed.
     """
@@ -239,10 +239,12 @@ def _mixture(
     traits = [late["part_paid"].to_numpy().astype(int), disputed.to_numpy().astype(int)]
     k, n, bands = len(parts), len(ids), len(_BANDS) + 1
     slipped = np.bincount(at, (band > 0) | traits[0] | traits[1], n) == 0
+    seen = np.array([name != "disputes" or bool(traits[1].any()) for name in parts])
     begun = np.where(slipped, "slipped", by_rule.fillna("").to_numpy(dtype=str))
     chance = np.full((n, k), 1 / k)
     for j, kind in enumerate(parts):
         chance[begun == kind] = np.where(np.arange(k) == j, 0.94, 0.06 / (k - 1))
+    chance = chance * seen / (chance * seen).sum(axis=1, keepdims=True)
     shares = chance.mean(axis=0)
     for _ in range(_SWEEPS):
         weight = chance[at]  # of each bill
@@ -253,16 +255,22 @@ def _mixture(
         for trait, (yes, all_) in zip(traits, _BELIEFS):
             p = ((weight * trait[:, None]).sum(axis=0) + yes) / (weight.sum(axis=0) + all_)
             log = log + np.where(trait[:, None] == 1, np.log(p), np.log1p(-p))
-        total = np.log(shares) + np.stack([np.bincount(at, log[:, j], n) for j in range(k)], axis=1)
-        new = np.exp(total - total.max(axis=1, keepdims=True))
-        new /= new.sum(axis=1, keepdims=True)
+        like = np.stack([np.bincount(at, log[:, j], n) for j in range(k)], axis=1)
+        like[:, ~seen] = -np.inf
+        new = _chances(np.log(shares) + like)
         moved, chance = np.abs(new - chance).max(), new
         shares = (chance.sum(axis=0) + 1) / (n + k)
         if moved < _CLOSE:
             break
+    chance = _chances(TEMPER * (np.log(shares) + like))
     forgot = chance[:, 0] + chance[:, 1]
     shares = np.concatenate([[shares[0] + shares[1]], shares[2:]])
     return np.column_stack([forgot, chance[:, 2:]]), shares
+
+
+def _chances(log: np.ndarray) -> np.ndarray:
+    raw = np.exp(log - log.max(axis=1, keepdims=True))
+    return np.asarray(raw / raw.sum(axis=1, keepdims=True))
 
 
 def likeliest_kind(kinds: Kinds, customer_ids: pd.Series) -> pd.Series:

@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import reduce
+from itertools import pairwise
+from operator import or_
 
 import ibis
 import ibis.expr.types as ir
@@ -19,8 +22,8 @@ from labkit.lab import Lab
 
 #: What is wrong with a bill or payment, as `reconcile` finds it.
 FINDINGS = (
-    "payment_without_bill", "payment_of_another_customer", "payment_before_issue", "refund", "overpayment",
-    "negative_bill", "bill_twice", "other_currency",
+    "payment_without_bill", "payment_of_another_customer", "payment_before_issue", "payment_undated", "refund", "overpayment",
+    "negative_bill", "due_before_issue", "bill_twice", "action_out_of_order", "other_currency",
 )  # fmt: skip
 
 
@@ -37,6 +40,8 @@ class Books:
         ``payment_id``, ``bill_id``, ``customer_id``, ``paid_on``, ``amount_yuan``.
     collections : Table, optional
         ``bill_id``, ``action``, ``at``.
+    currency : str or None
+        Of the ledger, where bills name one: the most frequent; other rows are in none of its sums.
     last_day : date
         Last day of payments, or else of bills: what happened later is not known.
     """
@@ -46,6 +51,17 @@ class Books:
     collections: ir.Table | None
     last_day: dt.date
     run: Callable[[ir.Table], pd.DataFrame]
+    currency: str | None = None
+
+    def own(self) -> Books:
+        """The same without what is in another currency."""
+        if self.currency is None:
+            return self
+        tables = [
+            t.filter(t.currency.fill_null(self.currency) == self.currency) if "currency" in t.columns else t
+            for t in (self.bills, self.payments)
+        ]
+        return replace(self, bills=tables[0], payments=tables[1], currency=None)
 
 
 def open_books(
@@ -102,7 +118,15 @@ def open_books(
         if not pd.isna(found["issued"])
         else found["due"]
     )
-    return Books(*books, steps, pd.Timestamp(last).date(), run)
+    return Books(*books, steps, pd.Timestamp(last).date(), run, _main_currency(books[0], run))
+
+
+def _main_currency(bills: ir.Table, run: Callable[[ir.Table], pd.DataFrame]) -> str | None:
+    if "currency" not in bills.columns:
+        return None
+    named = bills.filter(bills.currency.notnull())
+    kinds = run(named.group_by("currency").aggregate(n=named.count()).order_by([ibis.desc("n"), "currency"]))
+    return None if kinds.empty else str(kinds["currency"].iloc[0])
 
 
 _COLUMNS = {
@@ -154,7 +178,7 @@ def ledger(books: Books, on: dt.date | None = None) -> ir.Table:
     Payments that name no bill are no part of it; `reconcile` counts them. For
     every bill open - credit = billed - paid. Bills issued after the day are left out.
     """
-    day = ibis.date(on or books.last_day)
+    day, books = ibis.date(on or books.last_day), books.own()
     bills = books.bills.filter(books.bills.issued_on.fill_null(books.bills.due_on) <= day)
     payments = books.payments.filter(books.payments.paid_on <= day)
     paid = payments.group_by("bill_id").aggregate(
@@ -209,7 +233,7 @@ def reconcile(books: Books, on: dt.date | None = None, currency: str | None = No
     -------
     Reconciliation
         billed - paid = open - credit - payments without bill, counted from the tables
-        on the left and from the ledger on the right.
+        on the left and from the ledger on the right. Payments without a date are in neither.
 
     Raises
     ------
@@ -218,8 +242,10 @@ def reconcile(books: Books, on: dt.date | None = None, currency: str | None = No
     """
     day = on or books.last_day
     found: dict[str, tuple[int, int]] = {}
-    own, odd = _one_currency(books, currency)
-    found["other_currency"] = odd
+    if currency is not None:
+        books = _with_currency(books, currency)
+    found["other_currency"] = _others(books)
+    own = books.own()
     bills = own.bills.filter(own.bills.issued_on.fill_null(own.bills.due_on) <= ibis.date(day))
     once = bills.group_by("bill_id").aggregate(
         n=bills.count(), fen=_fen(bills.total_yuan).sum(), one=_fen(bills.total_yuan).min()
@@ -230,13 +256,18 @@ def reconcile(books: Books, on: dt.date | None = None, currency: str | None = No
     if found["bill_twice"][0]:  # counts once, with its smallest amount, so that payments are not joined twice
         order = ibis.row_number().over(group_by=bills.bill_id, order_by=[bills.total_yuan, bills.customer_id])
         first = bills.mutate(_copy=order).filter(lambda t: t._copy == 0).drop("_copy")
-    own = Books(first, own.payments, own.collections, own.last_day, own.run)
+    own = replace(own, bills=first)
     payments = own.payments.filter(own.payments.paid_on <= ibis.date(day))
     pay = payments.left_join(
         first.select("bill_id", owner="customer_id", issued="issued_on", has=ibis.literal(1)), "bill_id"
     )
     lost = pay.filter(pay.has.isnull())
     found["payment_without_bill"] = _count(own, lost, _fen(lost.amount_yuan))
+    undated = own.payments.filter(own.payments.paid_on.isnull())
+    found["payment_undated"] = _count(own, undated, _fen(undated.amount_yuan))
+    early_due = first.filter(first.due_on < first.issued_on)
+    found["due_before_issue"] = _count(own, early_due, _fen(early_due.total_yuan))
+    found["action_out_of_order"] = _out_of_order(own, first, day)
     other = pay.filter(pay.has.notnull() & (pay.owner != pay.customer_id))
     found["payment_of_another_customer"] = _count(own, other, _fen(other.amount_yuan))
     early = pay.filter(pay.issued.notnull() & (pay.paid_on < pay.issued))
@@ -271,22 +302,35 @@ def _count(books: Books, table: ir.Table, fen: ir.Value, rows: ir.Value | None =
     return int(row["n"]), int(row["fen"])
 
 
-def _one_currency(books: Books, currency: str | None) -> tuple[Books, tuple[int, int]]:
-    """Books in one currency; rows and money of the others [count, fen of each, added up as figures]."""
-    named = [t for t in (books.bills, books.payments) if "currency" in t.columns]
-    if not named:
-        return books, (0, 0)
-    kinds = books.run(named[0].group_by("currency").aggregate(n=named[0].count()).order_by(ibis.desc("n"), "currency"))
-    kept = currency or str(kinds["currency"].iloc[0])
-    if kept not in set(kinds["currency"]):
-        raise ArrearsError(f"currency is {kept!r}, expected one of {', '.join(map(str, kinds['currency']))}")
+def _with_currency(books: Books, currency: str) -> Books:
+    named = books.bills.select("currency").distinct() if "currency" in books.bills.columns else None
+    known = [] if named is None else sorted(books.run(named)["currency"].dropna().astype(str))
+    if currency not in known:
+        raise ArrearsError(f"currency is {currency!r}, expected one of {', '.join(known) or 'none: bills name none'}")
+    return replace(books, currency=currency)
+
+
+def _others(books: Books) -> tuple[int, int]:
+    """Rows in another currency than the ledger's, and their figures added up."""
     rows = fen = 0
-    tables = []
+    if books.currency is None:
+        return rows, fen
     for table, amount in ((books.bills, "total_yuan"), (books.payments, "amount_yuan")):
         if "currency" in table.columns:
-            others = table.filter(table.currency.fill_null(kept) != kept)
+            others = table.filter(table.currency.fill_null(books.currency) != books.currency)
             n, money = _count(books, others, _fen(others[amount]))
             rows, fen = rows + n, fen + money
-            table = table.filter(table.currency.fill_null(kept) == kept)
-        tables.append(table)
-    return Books(tables[0], tables[1], books.collections, books.last_day, books.run), (rows, fen)
+    return rows, fen
+
+
+def _out_of_order(books: Books, bills: ir.Table, day: dt.date) -> tuple[int, int]:
+    """Bills on which a step was first taken before the one it needs, and what was billed on them."""
+    if books.collections is None:
+        return 0, 0
+    order = ("reminder", "approval", "notice", "final_notice", "disconnection")
+    steps = books.collections
+    steps = steps.filter(steps["at"].cast("date") <= ibis.date(day))
+    first = steps.group_by("bill_id").aggregate(**{s: steps["at"].min(where=steps.action == s) for s in order})
+    wrong = [first[b].notnull() & ~(first[a] <= first[b]).fill_null(False) for a, b in pairwise(order)]
+    odd = bills.semi_join(first.filter(reduce(or_, wrong)), "bill_id")
+    return _count(books, odd, _fen(odd.total_yuan))

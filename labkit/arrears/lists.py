@@ -10,9 +10,10 @@ from openpyxl import Workbook
 from openpyxl.styles import Font
 
 from labkit import privacy, terms
+from labkit.arrears.behaviour import late_bills
 from labkit.arrears.credit import CreditModel, grades_for, known_on
 from labkit.arrears.errors import ArrearsError
-from labkit.arrears.kinds import Kinds
+from labkit.arrears.kinds import Kinds, mark_disputed
 from labkit.arrears.ledger import Books
 from labkit.lab import Lab
 
@@ -20,12 +21,20 @@ from labkit.lab import Lab
 EXPIRES_DAYS = 365
 _PAYS_BADLY = {"kind": "will_not", "grades": ("D", "E")}
 _VALUE_SHARE = 0.2
+#: Bills due in twelve months: the twelfth may not have fallen due yet.
+WHOLE_YEAR = 11
 
 
 def list_bad_payers(lab: Lab, books: Books, kinds: Kinds, model: CreditModel) -> pd.DataFrame:
     """Customers who can pay and do not: told so with certainty, late twice, and graded D or E or still owing.
 
-    Those who forgot, are in need or dispute are never on it; nor are important users.
+    Those who forgot, are in need or dispute are never on it; nor are important users, or anybody
+    with a disputed bill still open.
+
+    Raises
+    ------
+    ArrearsError
+        If the data have no steps of collection.
 
     Returns
     -------
@@ -34,12 +43,17 @@ def list_bad_payers(lab: Lab, books: Books, kinds: Kinds, model: CreditModel) ->
         ``reasons_en``, ``reasons_zh``, ``expires_on``; what is owed first. A proposal: a person looks
         at each before it is used, and the customer may object.
     """
-    known = _graded(lab, books, model)
+    if books.collections is None:
+        raise ArrearsError(
+            "no steps of collection are in the data: who was given notice is not known, so nobody can be listed"
+        )
+    known, late = _graded(lab, books, model), late_bills(books)
+    disputing = set(late.loc[mark_disputed(late, lab) & (late["open_yuan"] > 0), "customer_id"])
     sure = kinds.table[(kinds.table["kind"] == _PAYS_BADLY["kind"]) & (kinds.table["late_bills_count"] >= 2)]
     habits = ["open_yuan", "late_bills_count", "refused_share", "will_not"]
     rows = sure[["customer_id", *habits]].merge(known, on="customer_id")
     rows = rows[rows["grade"].isin(_PAYS_BADLY["grades"]) | (rows["open_yuan"] > 0)]
-    rows = rows[~rows["important"]]
+    rows = rows[~rows["important"] & ~rows["customer_id"].isin(disputing) & (rows["refused_share"] > 0)]
     count, after = (
         rows["late_bills_count"].astype(str),
         (rows["refused_share"] * rows["late_bills_count"]).round().astype(int).astype(str),
@@ -52,7 +66,7 @@ def list_bad_payers(lab: Lab, books: Books, kinds: Kinds, model: CreditModel) ->
 
 
 def list_good_payers(lab: Lab, books: Books, model: CreditModel) -> pd.DataFrame:
-    """The VIP list: customers of high value (the top fifth of what is billed) and grade A who paid all in time.
+    """The VIP list: customers of high value (the top fifth of what is billed) and grade A who paid a year's bills in time.
 
     Returns
     -------
@@ -63,7 +77,8 @@ def list_good_payers(lab: Lab, books: Books, model: CreditModel) -> pd.DataFrame
     known = _graded(lab, books, model)
     known["billed_yuan"] = (known["mean_bill_yuan"] * 12).round(2)
     floor = known["billed_yuan"].quantile(1 - _VALUE_SHARE)
-    rows = known[(known["billed_yuan"] >= floor) & (known["grade"] == "A") & (known["late_share"] == 0)].copy()
+    good = (known["grade"] == "A") & (known["late_share"] == 0) & (known["overdue_yuan"] == 0)
+    rows = known[good & (known["billed_yuan"] >= floor) & (known["bills_count"] >= WHOLE_YEAR)].copy()
     rows["reasons_en"], rows["reasons_zh"] = (
         "all bills of a year paid in time; among the top fifth by value",
         "近一年账单均按期交清；电费居前五分之一",

@@ -17,12 +17,14 @@ from labkit.arrears.kinds import KINDS, Kinds, mark_disputed, tell_kinds
 from labkit.arrears.ledger import Books, open_books
 from labkit.arrears.procedure import procedure
 from labkit.arrears.rules import read_rule_book
-from labkit.arrears.ways import CHECKPOINTS, Ways, payment_rates, read_ways
+from labkit.arrears.ways import CHECKPOINTS, PRIOR_BILLS, Ways, payment_rates, read_ways
 from labkit.lab import Lab
 
 _DAY_END = pd.Timedelta(hours=17)
 #: Plans that are compared.
 PLANS = ("plan", "cut_everyone", "nothing")
+#: Index of going on as today, after the last of the ways: rate of payment unchanged, no cost.
+AS_IS = -1
 
 
 @dataclass(frozen=True, eq=False)
@@ -94,9 +96,11 @@ def plan(
     Chosen to bring in most, less cost and loss of loyalty, in expectation over the
     kinds: an assignment with capacities (integer programme, HiGHS). Rates of
     payment under today's practice come from the bills seen so far, effects of ways
-    are assumptions. Disconnection only where it would be lawful that day; nothing of the
-    procedure against important users, while a bill is disputed, or before a person has
-    looked at an unclear account; prepayment for small, load-controlled purchase for large accounts.
+    are assumptions. A disputed bill is answered or waits. Disconnection only where it would be lawful that day; no step of the
+    procedure, prepayment or load-controlled purchase for important users, while a bill is disputed
+    or paid by instalments, or before a person has looked at an unclear account; prepayment for
+    small, load-controlled purchase for large accounts. Doing nothing and cutting everyone
+    off leave those as they are who are cut off already.
     """
     known, books = ways or read_ways(), open_books(lab)
     day = pd.Timestamp(date or books.last_day).date()
@@ -116,11 +120,14 @@ def plan(
     at = np.searchsorted(CHECKPOINTS, owing["days_overdue"].to_numpy(), side="right") - 1
     chance, names = owing[list(KINDS)].to_numpy(), list(known.ways)
     parts = _value(chance, owing["open_yuan"].to_numpy(), table[at], known, np.ones((len(names), len(KINDS))))
-    choice = _assign(parts[0] - parts[1] - parts[2], _allowed(owing, known), [limits[n] for n in names])
+    net = (parts[0] - parts[1] - parts[2])[:, : len(names)]
+    choice = _assign(net, _allowed(owing, known), [limits[n] for n in names])
     accounts = _tell(owing, choice, names, parts)
+    # Who is cut off already is not cut off again: nothing changes, nothing is spent.
+    off = owing["cut_off"].to_numpy(dtype=bool)
     picks = {
-        "plan": choice, "cut_everyone": np.full(len(owing), names.index("disconnection")),
-        "nothing": np.full(len(owing), names.index("nothing")),
+        "plan": choice, "cut_everyone": np.where(off, AS_IS, names.index("disconnection")),
+        "nothing": np.where(off, AS_IS, names.index("nothing")),
     }  # fmt: skip
     drawn = _draw(chance, owing["open_yuan"].to_numpy(), rates, at, known, picks, draws, seed)
     comparison, gain = _compare(owing, parts, picks, drawn, names)
@@ -151,6 +158,7 @@ def _owing(late: pd.DataFrame, kinds: Kinds, lab: Lab, books: Books, day: dt.dat
     first = ripe.drop_duplicates("customer_id").set_index("customer_id")
     owing = first[["customer_class", "important", "capacity_kva", "lawful", "reason", "next_step", "next_from"]].copy()
     owing["cut_off"] = by["reason"].agg(lambda r: bool((r == "disconnected").any()))
+    owing["on_plan"] = by["reason"].agg(lambda r: bool((r == "instalment_plan").any()))
     owing["open_yuan"], owing["bills_count"] = by["open_yuan"].sum().round(2), by.size()
     owing["days_overdue"] = by["days_late"].max()
     own = kinds.table.set_index("customer_id")
@@ -160,16 +168,20 @@ def _owing(late: pd.DataFrame, kinds: Kinds, lab: Lab, books: Books, day: dt.dat
 def _allowed(owing: pd.DataFrame, ways: Ways) -> np.ndarray:
     """Which way each account may be given, (accounts, ways)."""
     home = (owing["customer_class"] == "residential").to_numpy()
+    business = owing["customer_class"].notna().to_numpy() & ~home
     vip = owing["important"].astype(object).map(lambda v: v is True or v == 1).to_numpy(dtype=bool)
     kva = pd.to_numeric(owing["capacity_kva"]).to_numpy(dtype=float)
     disputed = (owing["disputes"] >= 0.5).to_numpy()
     unclear = ((owing["treatment"] == "review") | (owing["kind"] == "unclear")).to_numpy()
-    hard = ~vip & ~disputed & ~unclear
+    off, deal = (owing[c].to_numpy(dtype=bool) for c in ("cut_off", "on_plan"))
+    hard = ~vip & ~disputed & ~unclear & ~deal
     masks = {
-        "prepayment": ~vip & (home | (kva < ways.prepay_kva)),
-        "load_controlled": ~home & (kva >= ways.large_kva),
-        "procedure": hard & owing["next_step"].notna().to_numpy() & ~owing["lawful"].to_numpy(dtype=bool),
-        "disconnection": hard & owing["lawful"].to_numpy(dtype=bool),
+        "direct_debit": ~disputed,
+        "instalments": ~disputed,
+        "prepayment": hard & (home | (kva < ways.prepay_kva)),
+        "load_controlled": hard & business & (kva >= ways.large_kva),
+        "procedure": hard & owing["next_step"].notna().to_numpy() & ~owing["lawful"].to_numpy(dtype=bool) & ~off,
+        "disconnection": hard & owing["lawful"].to_numpy(dtype=bool) & ~off,
     }
     return np.column_stack([masks.get(name, np.ones(len(owing), dtype=bool)) for name in ways.ways])
 
@@ -178,11 +190,13 @@ def _value(
     chance: np.ndarray, owed: np.ndarray, base: np.ndarray, ways: Ways, noise: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Expected money recovered, cost and loss of loyalty of each way for each account [yuan]."""
-    effect = np.array([[way.effect[k] for k in KINDS] for way in ways.ways.values()]) * noise
-    loyal = np.array([[way.loyalty_yuan[k] for k in KINDS] for way in ways.ways.values()])
-    odds = (base / (1 - base))[:, None, :] * effect
-    paid = np.einsum("awk,ak->aw", odds / (1 + odds), chance)
-    cost = np.broadcast_to([way.cost_yuan for way in ways.ways.values()], paid.shape)
+    # The last column is going on as today.
+    effect = np.vstack(
+        [np.array([[way.effect[k] for k in KINDS] for way in ways.ways.values()]) * noise, np.ones(len(KINDS))]
+    )
+    loyal = np.vstack([[[way.loyalty_yuan[k] for k in KINDS] for way in ways.ways.values()], np.zeros((1, len(KINDS)))])
+    paid = np.einsum("awk,ak->aw", 1 - (1 - base[:, None, :]) ** effect, chance)
+    cost = np.broadcast_to([*(way.cost_yuan for way in ways.ways.values()), 0.0], paid.shape)
     return paid * owed[:, None], cost, chance @ loyal.T
 
 
@@ -233,11 +247,12 @@ def _draw(
     rng = np.random.default_rng(seed)
     wide = rates.set_index(["days_overdue", "kind"])
     index = pd.MultiIndex.from_product([CHECKPOINTS, KINDS])
-    n, x = (wide[c].reindex(index).to_numpy().reshape(len(CHECKPOINTS), len(KINDS)) for c in ("bills_count", "paid"))
+    shape = (len(CHECKPOINTS), len(KINDS))
+    n, x, prior = (wide[c].reindex(index).to_numpy().reshape(shape) for c in ("bills_count", "paid", "prior"))
     row = np.arange(len(owed))
     found: dict[str, list[float]] = {name: [] for name in picks}
     for _ in range(draws):
-        base = np.clip(rng.beta(x + 0.5, np.maximum(n - x, 0) + 0.5), 1e-6, 1 - 1e-6)
+        base = rng.beta(x + PRIOR_BILLS * prior, np.maximum(n - x, 0) + PRIOR_BILLS * (1 - prior))
         noise = np.exp(rng.normal(0, ways.effect_spread, (len(ways.ways), len(KINDS))))
         parts = _value(chance, owed, base[at], ways, noise)
         net = parts[0] - parts[1] - parts[2]

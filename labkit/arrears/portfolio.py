@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from dataclasses import dataclass
 
 import ibis
 import numpy as np
 import pandas as pd
+from scipy.special import expit
 from scipy.stats import norm
 
 from labkit.arrears.behaviour import late_bills
@@ -30,7 +30,8 @@ class LossForecast:
     Attributes
     ----------
     expected : Estimate
-        Expected loss [yuan], with the interval of its inputs (share lost, chances).
+        Expected loss from customers who turn bad within the year [yuan]; the interval holds the doubt
+        about the level of the chances and about the share lost.
     reserve_yuan : float
         What losses stay below in 95 of 100 simulated years.
     reserve_low_yuan, reserve_high_yuan : float
@@ -41,6 +42,8 @@ class LossForecast:
         Of the expected loss, from the ten largest accounts.
     effective_accounts : float
         One over the sum of squared shares of the exposure: as if so many alike.
+    old_debts : Estimate, optional
+        Expected loss on debts that are bad already [yuan]; not part of the others.
     """
 
     expected: Estimate
@@ -50,27 +53,44 @@ class LossForecast:
     quantiles: pd.DataFrame
     top_ten_share: float
     effective_accounts: float
+    old_debts: Estimate | None = None
 
 
-def loss_given_default(late: pd.DataFrame, last_day: dt.date) -> Estimate:
+def loss_given_default(books: Books, late: pd.DataFrame | None = None) -> Estimate:
     """Share of a bad debt that is not paid within half a year after it turned bad.
+
+    Parameters
+    ----------
+    late : DataFrame, optional
+        Of `late_bills`, where it is there already.
 
     Notes
     -----
-    Of bills that passed 60 days overdue and were watched half a year longer; money over
-    money, customers as clusters. Wide where bad debts are few.
+    Of bills open when they were 60 days overdue, and watched half a year longer: what was open at the
+    end of that over what was open at its beginning, money over money, customers as clusters. What comes
+    in later is left out. Wide where bad debts are few.
     """
-    bad = late[(late["settled_on"].isna()) | (late["days_late"] > BAD_DAYS)]
-    seen = bad[(pd.Timestamp(last_day) - bad["due_on"]).dt.days >= BAD_DAYS + LOST_AFTER_DAYS]
-    lost = seen["open_yuan"].where(seen["days_late"] > BAD_DAYS + LOST_AFTER_DAYS, 0.0)
-    by = pd.DataFrame({"lost": lost, "all": seen["billed_yuan"], "who": seen["customer_id"]}).groupby("who").sum()
-    found = estimate_ratio(by["lost"].to_numpy(), by["all"].to_numpy())
+    rows = late_bills(books) if late is None else late
+    turned = rows["due_on"] + pd.Timedelta(days=BAD_DAYS)
+    ends = turned + pd.Timedelta(days=LOST_AFTER_DAYS)
+    bad = (rows["settled_on"].isna() | (rows["settled_on"] > turned)) & (ends <= pd.Timestamp(books.last_day))
+    seen = rows.loc[bad, ["bill_id", "customer_id", "billed_yuan"]].assign(turned=turned, ends=ends)
+    paid = books.payments.filter(books.payments.bill_id.isin(seen["bill_id"].tolist() or [""]))
+    each = books.run(paid.select("bill_id", "paid_on", "amount_yuan")).merge(seen, on="bill_id")
+    when = pd.to_datetime(each["paid_on"])
+    by_bill = seen.set_index("bill_id")
+    for name in ("turned", "ends"):
+        by_bill[f"paid_{name}"] = each.loc[when <= each[name]].groupby("bill_id")["amount_yuan"].sum()
+    start = (by_bill["billed_yuan"] - by_bill["paid_turned"].fillna(0)).clip(lower=0)
+    left = (by_bill["billed_yuan"] - by_bill["paid_ends"].fillna(0)).clip(lower=0)
+    sums = pd.DataFrame({"lost": left, "all": start, "who": by_bill["customer_id"]}).groupby("who").sum()
+    found = estimate_ratio(sums["lost"].to_numpy(), sums["all"].to_numpy())
     return Estimate(found.value, max(found.low, 0.0), min(found.high, 1.0), found.n, found.level)
 
 
 def forecast_losses(
     chance: np.ndarray | pd.Series, exposure_yuan: np.ndarray | pd.Series, lost: Estimate, *,
-    correlation: float = 0.05, draws: int = 5000, seed: int = 0,
+    level_error: float = 0.0, old_debts: Estimate | None = None, correlation: float = 0.05, draws: int = 5000, seed: int = 0,
 ) -> LossForecast:  # fmt: skip
     """Losses of a year, simulated.
 
@@ -82,6 +102,10 @@ def forecast_losses(
         Owed when a customer turns bad.
     lost : Estimate
         Share of it that is lost.
+    level_error : float
+        Standard error of the level of the chances, on the scale of ln odds.
+    old_debts : Estimate, optional
+        Loss on debts that are bad already [yuan]; told beside, not part of the forecast.
     correlation : float
         Of what drives customers into default: 0 where each stands alone. Not known from two
         years of data; supervisors use 0.03 to 0.16 for retail (Basel Committee 2006).
@@ -122,16 +146,23 @@ def forecast_losses(
         given = norm.cdf((limit[at_risk] - np.sqrt(correlation) * rng.standard_normal()) / np.sqrt(1 - correlation))
         losses[i] = x[at_risk][rng.random(len(at_risk)) < given].sum()
     expected = float((p * x).sum())
+    # Doubt about the level of the chances and the share lost; the sum over customers is read off a grid.
+    grid = np.linspace(-4, 4, 33) * level_error
+    odds = np.log(p[at_risk].clip(1e-12, 1 - 1e-12) / (1 - p[at_risk].clip(1e-12, 1 - 1e-12)))
+    sums = np.array([(expit(odds + shift) * x[at_risk]).sum() for shift in grid])
+    drawn = np.interp(rng.normal(0, level_error, 4000), grid, sums) if level_error else np.full(4000, expected)
+    kept = np.clip(rng.normal(lost.value, (lost.high - lost.low) / 3.919928, 4000), 0, 1)
+    low, high = np.quantile(drawn * kept, [0.025, 0.975])
     shares = [0.5, 0.75, 0.9, 0.95, 0.99]
     ends = np.quantile(losses, shares)
     each = np.sort(p * x)[::-1]
     weight = x / max(x.sum(), 1e-12)
     reserve = float(ends[shares.index(0.95)])
     return LossForecast(
-        Estimate(expected * lost.value, expected * lost.low, expected * lost.high, len(p)),
+        Estimate(expected * lost.value, float(low), float(high), len(p)),
         reserve * lost.value, reserve * lost.low, reserve * lost.high,
         pd.DataFrame({"share": shares, "loss_yuan": ends * lost.value}),
-        float(each[:10].sum() / max(each.sum(), 1e-12)), float(1 / max((weight**2).sum(), 1e-12)),
+        float(each[:10].sum() / max(each.sum(), 1e-12)), float(1 / max((weight**2).sum(), 1e-12)), old_debts,
     )  # fmt: skip
 
 
@@ -142,24 +173,31 @@ def forecast_arrears(
 
     Notes
     -----
-    Customers already bad count as defaulted, with what they owe; the others with three
-    bills and what is overdue. Chances are held at what the score says.
+    Customers not bad yet count with their chance, what is overdue and three bills. Debts bad already
+    stand apart, with those of customers who left: lost as others of their age were within
+    half a year, whole where they are older than that.
 
     Raises
     ------
     ArrearsError
-        If the score is not for twelve months.
+        If the score is not for twelve months, or no bad debt was watched long enough.
     """
     if model.months != 12:
         raise ArrearsError(f"the score is for {model.months} months; a year's losses need one for 12")
     late = late_bills(books)
+    lost = loss_given_default(books, late)
+    open_ = late[(late["open_yuan"] > 0) & (late["days_late"] > BAD_DAYS)]
     known = known_on(lab, books, books.last_day)
-    chance = model.card.probability(known).to_numpy()
-    bad = late.loc[(late["open_yuan"] > 0) & (late["days_late"] > BAD_DAYS), "customer_id"]
-    chance = np.where(known["customer_id"].isin(set(bad)), 1.0, chance)
-    exposure = known["overdue_yuan"] + BILLS_AT_RISK * known["mean_bill_yuan"]
-    lost = loss_given_default(late, books.last_day)
-    return forecast_losses(chance, exposure, lost, correlation=correlation, draws=draws, seed=seed)
+    fresh = known[~known["customer_id"].isin(set(open_["customer_id"]))]
+    old = open_["days_late"] > BAD_DAYS + LOST_AFTER_DAYS
+    gone, young = float(open_.loc[old, "open_yuan"].sum()), float(open_.loc[~old, "open_yuan"].sum())
+    value, low, high = (gone + young * share for share in (lost.value, lost.low, lost.high))
+    level = model.measure("intercept")
+    return forecast_losses(
+        model.card.probability(fresh), fresh["overdue_yuan"] + BILLS_AT_RISK * fresh["mean_bill_yuan"], lost,
+        level_error=(level.high - level.low) / 3.919928, old_debts=Estimate(value, low, high, open_["customer_id"].nunique()),
+        correlation=correlation, draws=draws, seed=seed,
+    )  # fmt: skip
 
 
 def watch_large_accounts(

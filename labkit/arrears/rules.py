@@ -37,7 +37,7 @@ class Rules:
         After payment.
     late_fee_per_mille : mapping
         A day: ``residential``, ``other``, and ``other_after_year_end`` from the 1 January
-        after the due date on.
+        after the first day overdue on.
     """
 
     id: str
@@ -145,7 +145,8 @@ def late_fee(
     rules : Rules or sequence of Rules
         Each day is charged by those that hold on it.
     payments : sequence of (date, yuan)
-        Part payments after the due date; the day on which one is made still counts in full.
+        Part payments after the due date, below 0 where one was taken back; the day on which one
+        is made still counts in full.
 
     Returns
     -------
@@ -155,13 +156,13 @@ def late_fee(
     Raises
     ------
     ArrearsError
-        If an amount is below 0, more is paid than owed, or no rules hold on a day.
+        If what is owed is below 0, more is paid than owed, or no rules hold on a day.
 
     Notes
     -----
     Simple, not compound: a share of what is owed, a day. Counted in whole cents and
     per mille; half a cent is rounded up. Of other than homes, days after the
-    31 December that follows the due date cost more.
+    31 December that follows the first day overdue cost more.
 
     Examples
     --------
@@ -175,14 +176,18 @@ def late_fee(
     if owed < 0:
         raise ArrearsError(f"unpaid_yuan is {unpaid_yuan}, expected 0 or more")
     steps = sorted((max(day, due_on), round(amount * 100)) for day, amount in payments if day <= on)
-    if any(fen < 0 for _, fen in steps) or sum(fen for _, fen in steps) > owed:
-        raise ArrearsError("payments are below 0 or more than is owed; book what is paid too much as credit")
+    left = owed
+    for _, fen in steps:
+        left -= fen
+        if left < 0:
+            raise ArrearsError("payments are more than is owed; book what is paid too much as credit")
     if on <= due_on or owed == 0:
         return 0.0
     home = customer_class == "residential"
-    day, total, last = due_on + dt.timedelta(days=1), 0, None
+    first = due_on + dt.timedelta(days=1)
+    day, total, last = first, 0, None
     cuts = sorted(
-        {on, dt.date(due_on.year, 12, 31), *(d for d, _ in steps), *(r.effective_to for r in book if r.effective_to)}
+        {on, dt.date(first.year, 12, 31), *(d for d, _ in steps), *(r.effective_to for r in book if r.effective_to)}
     )
     for cut in cuts:
         if cut < day:
@@ -192,7 +197,7 @@ def late_fee(
         last = next((r for r in book if r.in_force(day)), None)
         if last is None:
             raise ArrearsError(f"no rules hold on {day}; add those of that time to data/arrears/rules")
-        key = "residential" if home else "other" if day.year == due_on.year else "other_after_year_end"
+        key = "residential" if home else "other" if day.year == first.year else "other_after_year_end"
         total += owed * last.late_fee_per_mille[key] * ((end - day).days + 1)
         owed -= sum(fen for d, fen in steps if d == cut)
         day = end + dt.timedelta(days=1)
@@ -204,7 +209,7 @@ def late_fee(
 
 
 def late_fees(
-    late: pd.DataFrame, payments: pd.DataFrame, classes: pd.Series, on: dt.date, region: str = "CN"
+    late: pd.DataFrame, payments: pd.DataFrame, classes: pd.Series, on: dt.date, rules: Sequence[Rules] | None = None
 ) -> pd.Series:
     """Late fee of each late bill up to the day it was settled, or a day [yuan].
 
@@ -213,22 +218,28 @@ def late_fees(
     late : DataFrame
         Of `late_bills`.
     payments : DataFrame
-        ``bill_id``, ``paid_on``, ``amount_yuan``.
+        ``bill_id``, ``paid_on``, ``amount_yuan``; a payment taken back is below 0.
     classes : Series
         Customer -> class; other than homes where it is not known.
+    rules : sequence of Rules, optional
+        National ones where left out.
     """
-    book = read_rule_book(region)
+    book = read_rule_book() if rules is None else rules
     paid = payments[payments["bill_id"].isin(set(late["bill_id"]))]
-    by_bill = {k: list(zip(pd.to_datetime(g["paid_on"]).dt.date, g["amount_yuan"])) for k, g in paid.groupby("bill_id")}
+    days = pd.to_datetime(paid["paid_on"]).dt.date
+    by_bill = {
+        name: sorted(zip(days[part.index], part["amount_yuan"])) for name, part in paid.groupby("bill_id")
+    }  # fmt: skip
     found = []
     for row in late.itertuples():
         due = row.due_on.date()
         until = on if pd.isna(row.settled_on) else min(row.settled_on.date(), on)
         mine = by_bill.get(row.bill_id, [])
-        owed = round(row.billed_yuan - sum(amount for day, amount in mine if day <= due), 2)
-        after, left = [], owed
-        for day, amount in sorted(m for m in mine if due < m[0] <= until):
-            after.append((day, min(amount, left)))
-            left = round(left - min(amount, left), 2)
+        left = owed = max(round(row.billed_yuan - sum(amount for day, amount in mine if day <= due), 2), 0.0)
+        after = []
+        for day, amount in mine:
+            if due < day <= until:
+                after.append((day, min(amount, left)))
+                left = round(left - min(amount, left), 2)
         found.append(late_fee(owed, due, until, str(classes.get(row.customer_id, "other")), book, after))
-    return pd.Series(found, late.index, name="late_fee_yuan")
+    return pd.Series(found, late.index, name="late_fee_yuan", dtype=float)

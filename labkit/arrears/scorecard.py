@@ -143,7 +143,8 @@ def fit_scorecard(
     attributes : sequence of str, optional
         All columns but the target where left out.
     groups : Series, optional
-        Customer of each row where one has several: errors are clustered by it.
+        Customer of each row where one has several: errors are clustered by it, and it counts once
+        among the bad cases that allow attributes.
     base_score, base_odds, double_points : float
         Score at odds of good of `base_odds` : 1, and points that double the odds.
     least_share : float
@@ -188,7 +189,8 @@ def fit_scorecard(
             raise ArrearsError(f"{name} is protected: a score must not use it; leave it out of attributes")
     bad = table[target].to_numpy(dtype=float)
     binnings = {name: bin_woe(table[name], bad, least_share=least_share) for name in names}
-    kept, dropped = _choose(table, binnings, int(bad.sum()))
+    cases = int(bad.sum()) if groups is None else int(groups[bad > 0].nunique())
+    kept, dropped = _choose(table, binnings, cases)
     clusters = None if groups is None else pd.factorize(groups)[0]
     shrunk = False
     while True:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import TypeVar
 
 import numpy as np
 import pandas as pd
@@ -11,6 +12,7 @@ from matplotlib.axes import Axes
 from labkit import figures, privacy
 from labkit.arrears.ageing import STATES
 from labkit.arrears.credit import CreditModel
+from labkit.arrears.errors import ArrearsError
 from labkit.arrears.kinds import KINDS, Kinds, likeliest_kind
 from labkit.arrears.plan import PLANS, RecoveryPlan
 from labkit.arrears.portfolio import LossForecast
@@ -22,6 +24,7 @@ from labkit.estimates import Estimate, estimate_ratio, estimate_share
 from labkit.lab import Lab
 from labkit.terms import Language
 
+T = TypeVar("T")
 #: Grades that get the better terms.
 TRUSTED = ("A", "B", "C")
 
@@ -67,7 +70,8 @@ def tell_roll_rates(rates: pd.DataFrame, language: Language, fewest: int) -> pd.
 def summarise_kinds(kinds: Kinds, fewest: int) -> pd.DataFrame:
     """Late payers by their likeliest kind: ``customers_count``, ``share`` with its ends, and how sure that is.
 
-    ``sure_share``: mean chance of the kind; ``by_rule_count``: those clear by rules alone; ``bills_count``.
+    ``sure_share``: mean chance of the kind; ``by_rule_count``: those clear by rules alone;
+    ``review_gain_yuan``: what knowing the kind for certain would save, an account.
     """
     n = len(kinds.table)
     likeliest = likeliest_kind(kinds, kinds.table["customer_id"])
@@ -76,8 +80,9 @@ def summarise_kinds(kinds: Kinds, fewest: int) -> pd.DataFrame:
         own = kinds.table[(likeliest == kind).to_numpy()]
         share = estimate_share(len(own), n)
         by_rule = int((own["rule"] == kind).sum())
+        gain = float(own["review_gain_yuan"].mean())
         sure, bills = float(own[kind].mean()), int(own["late_bills_count"].sum())
-        rows.append((kind, len(own), share.value, share.low, share.high, sure, by_rule, bills))
+        rows.append((kind, len(own), share.value, share.low, share.high, sure, by_rule, gain, bills))
     table = pd.DataFrame(
         rows,
         columns=[
@@ -88,56 +93,124 @@ def summarise_kinds(kinds: Kinds, fewest: int) -> pd.DataFrame:
             "high_share",
             "sure_share",
             "by_rule_count",
+            "review_gain_yuan",
             "bills_count",
         ],
     )
-    values = ["share", "low_share", "high_share", "sure_share", "by_rule_count", "bills_count"]
+    values = ["share", "low_share", "high_share", "sure_share", "by_rule_count", "review_gain_yuan", "bills_count"]
     return privacy.suppress_small_cells(table, count="customers_count", values=values, minimum=fewest)
 
 
 def summarise_models(models: Mapping[int, CreditModel]) -> pd.DataFrame:
     """What each score measured: ``measure``, ``months``, ``value``, ``low``, ``high``."""
-    parts = [model.measures.assign(months=months) for months, model in models.items()]
-    return pd.concat(parts, ignore_index=True)[["measure", "months", "value", "low", "high"]]
+    parts = [
+        model.measures.assign(months=months, tried_on="later_days" if model.out_of_time else "other_customers")
+        for months, model in models.items()
+    ]
+    return pd.concat(parts, ignore_index=True)[["measure", "months", "tried_on", "value", "low", "high"]]
 
 
-def tell_grades(grades: pd.DataFrame, fewest: int) -> pd.DataFrame:
-    """Grades with the terms each gets; what rests on few customers is missing."""
-    told = grades.assign(payment_terms=grades["grade"].map(TERMS))[["grade", "payment_terms", *grades.columns[1:]]]
-    told["within"] = told["within"].astype(object)
-    values = ["expected_share", "bad_share", "low_share", "high_share"]
-    hidden = privacy.suppress_small_cells(told, count="customers_count", values=values, minimum=fewest)
-    hidden["within"] = told["within"].where(hidden["customers_count"].notna(), None)
-    return hidden
+def attempt(work: Callable[..., T], *given: object, **options: object) -> tuple[T | None, str]:
+    """What a function gives, or None and why it cannot: for pages that go on without it."""
+    try:
+        return work(*given, **options), ""
+    except ArrearsError as error:
+        return None, str(error)
+
+
+def _few(share: pd.Series, count: pd.Series, fewest: int) -> pd.Series:
+    """Whether a share tells of fewer customers than may be shown, on either side of it."""
+    hits = (share * count).round()
+    return ((hits > 0) & (hits < fewest)) | ((count - hits > 0) & (count - hits < fewest))
+
+
+def tell_grades(models: Mapping[int, CreditModel], fewest: int) -> pd.DataFrame:
+    """Grades of each score with the terms each gets; what tells of few customers is missing."""
+    parts = []
+    for months, model in models.items():
+        told = model.grades.assign(months=months, payment_terms=model.grades["grade"].map(TERMS))
+        seen = ["bad_share", "low_share", "high_share"]
+        few = _few(told["bad_share"], told["customers_count"], fewest)
+        told["within"] = told["within"].astype(object).where(~few, None)
+        told[seen] = told[seen].where(~few)
+        small = told["customers_count"] < fewest
+        told = privacy.suppress_small_cells(
+            told, count="customers_count", values=["expected_share", *seen], minimum=fewest
+        )
+        told["within"] = told["within"].where(~small & told["customers_count"].notna(), None)
+        parts.append(told)
+    names = [
+        "months",
+        "grade",
+        "payment_terms",
+        "customers_count",
+        "expected_share",
+        "bad_share",
+        "low_share",
+        "high_share",
+        "within",
+    ]
+    return pd.concat(parts, ignore_index=True)[names]
 
 
 def summarise_fairness(model: CreditModel, fewest: int) -> pd.DataFrame:
-    """How class and place are treated by a score that knows neither: rows of `check_fairness`, by ``attribute``."""
+    """How class and place are treated by a score that knows neither; what tells of few customers is missing."""
     cases = model.tested
     trusted = cases["grade"].isin(TRUSTED).to_numpy()
     parts = []
     for column in [c for c in ("customer_class", "settlement") if c in cases]:
         found = check_fairness(cases[column], trusted, cases["bad"], cases["default_probability"], fewest)
+        mean = cases.groupby(cases[column].astype(str))["score"].mean()
+        found["mean_score"] = found["group"].map(mean)
+        few = _few(found["trusted_share"], found["customers_count"], fewest)
+        for name in ("trusted_share", "low_share", "high_share", "impact_ratio"):
+            found[name] = found[name].where(~few)
+        found["bad_share"] = found["bad_share"].where(~_few(found["bad_share"], found["customers_count"], fewest))
         parts.append(found.assign(group=[f"{column}={name}" for name in found["group"]]))
     names = [
         "group",
         "customers_count",
-        "bad_share",
+        "mean_score",
         "expected_share",
+        "bad_share",
         "trusted_share",
         "low_share",
         "high_share",
-        "payers_trusted_share",
         "impact_ratio",
     ]
     return pd.concat(parts, ignore_index=True)[names] if parts else pd.DataFrame(columns=names)
 
 
-def tell_losses(forecast: LossForecast, lost: Estimate, reserve: Estimate) -> pd.DataFrame:
+def summarise_habits(late: pd.DataFrame, fees: pd.Series) -> pd.DataFrame:
+    """What happens to late bills: ``habit``, ``share`` of them with its ends (customers as clusters)."""
+    rows = []
+    for name, has in (
+        ("part_paid", late["part_paid"]), ("reminded", late["reminder_on"].notna()), ("noticed", late["notice_on"].notna()),
+        ("cut_off", late["disconnection_on"].notna()), ("on_plan", late["instalment_plan_on"].notna()),
+        ("plan_broken", late["promise_broken"]), ("least_fee", fees <= 1.0),
+    ):  # fmt: skip
+        by = has.groupby(late["customer_id"]).agg(["sum", "count"])
+        found = estimate_ratio(by["sum"].to_numpy(), by["count"].to_numpy())
+        rows.append((name, found.value, max(found.low, 0.0), min(found.high, 1.0)))
+    return pd.DataFrame(rows, columns=["habit", "share", "low_share", "high_share"])
+
+
+def summarise_steps(plan: RecoveryPlan, fewest: int) -> pd.DataFrame:
+    """Next steps of the plan: ``next_step``, ``from_month`` from when it may be taken, ``customers_count``."""
+    table = plan.accounts.assign(from_month=plan.accounts["next_from"].dt.strftime("%Y-%m"))
+    table["from_month"] = table["from_month"].fillna(f"{plan.date:%Y-%m}")
+    told = table.groupby(["next_step", "from_month"]).size().rename("customers_count").reset_index()
+    told = told.sort_values(["customers_count", "next_step"], ascending=[False, True], ignore_index=True)
+    return privacy.suppress_small_cells(told, count="customers_count", values=[], minimum=fewest, total=False)
+
+
+def tell_losses(forecast: LossForecast, lost: Estimate, reserve: Estimate, billed_yuan: float) -> pd.DataFrame:
     """The portfolio in a table: ``loss_measure``, ``value``, ``low``, ``high``; shares in per cent."""
+    old = forecast.old_debts
     rows = [
         ("expected", 100 * lost.value, 100 * lost.low, 100 * lost.high),
         ("reserve", 100 * reserve.value, 100 * reserve.low, 100 * reserve.high),
+        *([] if old is None else [("old_debts", *(100 * y / billed_yuan for y in (old.value, old.low, old.high)))]),
         ("top_ten", 100 * forecast.top_ten_share, np.nan, np.nan),
         ("effective", forecast.effective_accounts, np.nan, np.nan),
     ]
@@ -156,8 +229,8 @@ def tell_watched(watched: pd.DataFrame, language: Language, fewest: int) -> str:
     return f"Of {n} large accounts, {en} use clearly less and pay later than before."
 
 
-def summarise_plan(plan: RecoveryPlan) -> pd.DataFrame:
-    """The plans side by side, money as a share of what is overdue."""
+def summarise_plan(plan: RecoveryPlan, fewest: int = 1) -> pd.DataFrame:
+    """The plans side by side, money as a share of what is overdue; counts of a few are missing."""
     owed = plan.accounts["open_yuan"].sum()
     told = plan.comparison[["plan"]].copy()
     for name in ("recovered", "cost", "loyalty_cost", "net"):
@@ -166,7 +239,8 @@ def summarise_plan(plan: RecoveryPlan) -> pd.DataFrame:
         plan.comparison["net_low_yuan"] / owed,
         plan.comparison["net_high_yuan"] / owed,
     )
-    return told.join(plan.comparison[["cut_off_count", "wronged_count", "unlawful_count"]])
+    counts = plan.comparison[["cut_off_count", "wronged_count", "unlawful_count"]].astype(float)
+    return told.join(counts.where((counts < 0.5) | (counts >= fewest)))
 
 
 def plan_gain(plan: RecoveryPlan, against: str = "cut_everyone") -> Estimate:

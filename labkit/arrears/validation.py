@@ -60,8 +60,12 @@ def measure_auc(
     inside = min(max(value, 1e-6), 1 - 1e-6)
     reach = norm.ppf(0.5 + level / 2) * np.sqrt(variance) / (inside * (1 - inside))
     centre = np.log(inside / (1 - inside))
-    low, high = (1 / (1 + np.exp(-(centre + side * reach))) for side in (-1, 1))
-    return Estimate(value, float(low), float(high), len(b), level)
+    low, high = (float(1 / (1 + np.exp(-(centre + side * reach)))) for side in (-1, 1))
+    if value in (0.0, 1.0):  # told apart without fail, which has no spread: as a share of the rarer cases
+        few = int(min(b.sum(), (~b).sum()))
+        edge = estimate_share(few if value else 0, few, level)
+        low, high = edge.low, edge.high
+    return Estimate(value, low, high, len(b), level)
 
 
 def _placements(b: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -109,6 +113,9 @@ def measure_ks(
         ]
     )
     low, high = np.quantile(drawn, [0.025, 0.975])
+    if len(np.unique(drawn)) == 1:
+        few = int(min(b.sum(), (~b).sum()))
+        low, high = estimate_share(few, few).low, 1.0
     return Estimate(float(distance(bads.astype(float), goods.astype(float))), float(low), float(high), len(b))
 
 

@@ -166,3 +166,58 @@ def test_late_shares_by_month_cover_every_bill(books: arrears.Books, late: pd.Da
     total = arrears.share_late(books)
     assert total.value == pytest.approx(len(late) / table["bills_count"].sum()) and total.low < total.value < total.high
     assert np.all(table["low_share"] <= table["late_share"])
+
+
+def test_a_payment_taken_back_leaves_the_bill_open() -> None:
+    bills = [bill(1, 100.0, "2025-01-18"), bill(2, 100.0, "2025-01-18", "C2"), bill(3, 10.0, "2025-01-18", "C3")]
+    payments = [
+        paid(1, 1, 100.0, "2025-01-10"), paid(2, 1, -100.0, "2025-01-25"),
+        paid(3, 2, 100.0, "2025-01-25", "C2"), paid(4, 2, -100.0, "2025-01-28", "C2"), paid(5, 2, 100.0, "2025-02-10", "C2"),
+        paid(6, 3, 10.0, "2025-02-28", "C3"),
+    ]  # fmt: skip
+    late = arrears.late_bills(books(bills, payments)).set_index("bill_id")
+    assert pd.isna(late.loc["B1", "settled_on"]) and late.loc["B1", "open_yuan"] == 100
+    assert late.loc["B2", "settled_on"] == pd.Timestamp("2025-02-10"), "the first time did not last"
+
+
+def test_old_debts_are_owed_still() -> None:
+    bills = [bill(0, 500.0, "2023-10-18"), *(bill(i, 10.0, f"2025-{i:02d}-18") for i in range(1, 13))]
+    payments = [paid(i, i, 10.0, f"2025-{i:02d}-10") for i in range(1, 13)]
+    told = arrears.payment_behaviour(books(bills, payments), dt.date(2025, 12, 31)).iloc[0]
+    assert (told["late_share"], told["overdue_yuan"], told["overdue_bills_count"]) == (0, 500.0, 1)
+
+
+def test_the_channel_is_that_of_the_last_payment() -> None:
+    bills = [bill(1, 100.0, "2025-01-18"), bill(2, 100.0, "2025-01-18", "C2")]
+    payments = [paid(1, 1, 40.0, "2025-01-10", channel="online"), paid(2, 1, 60.0, "2025-01-28", channel="bank")]
+    table = arrears.late_shares(books(bills, payments), "channel").set_index("channel")
+    assert table["bills_count"].to_dict() == {"bank": 1, "not_paid": 1}
+    with pytest.raises(arrears.ArrearsError, match="no column channel"):
+        arrears.late_shares(books(bills, [paid(1, 1, 1.0, "2025-01-20")]), "channel")
+
+
+def test_steps_and_dates_out_of_order_are_found() -> None:
+    odd = [*GOOD, {**bill(4, 9.0, "2025-01-10"), "issued_on": dt.date(2025, 1, 12)}]
+    steps = pd.DataFrame({
+        "bill_id": ["B1", "B1", "B3", "B3"], "action": ["approval", "reminder", "reminder", "approval"],
+        "at": pd.to_datetime(["2025-02-01", "2025-02-03", "2025-02-01", "2025-02-03"]),
+    })  # fmt: skip
+    payments = [paid(1, 1, 100.10, "2025-02-20"), {**paid(2, 2, 5.0, "2025-02-20"), "paid_on": None}]
+    result = arrears.reconcile(books(odd, payments, collections=steps))
+    assert result.balances
+    assert found(result) == {
+        "due_before_issue": (1, 9.0),
+        "action_out_of_order": (1, 100.10),
+        "payment_undated": (1, 5.0),
+    }
+
+
+def test_another_currency_is_in_no_sum() -> None:
+    bills = [{**b, "currency": "CNY"} for b in GOOD] + [{**bill(5, 7.0, "2025-01-18"), "currency": "USD"}]
+    own = books(
+        bills, [paid(1, 1, 100.10, "2025-02-20", currency="CNY"), paid(2, 5, 1.0, "2025-02-20", currency="USD")]
+    )
+    assert set(arrears.late_bills(own)["bill_id"]) == {"B1", "B2", "B3"} and own.currency == "CNY"
+    assert arrears.age_receivables(own)["open_yuan"].sum() == 130.05
+    bare = books([{**b, "currency": None} for b in GOOD], [paid(1, 1, 100.10, "2025-02-20")])
+    assert bare.currency is None and arrears.reconcile(bare).balances

@@ -105,7 +105,13 @@ def test_rates_of_payment_by_hand() -> None:
     rates = arrears.payment_rates(late, kinds, dt.date(2025, 12, 31), 90).set_index(["kind", "days_overdue"])
     assert rates.loc[("forgot", 1), ["bills_count", "paid"]].tolist() == [3, 1]
     assert rates.loc[("forgot", 181), ["bills_count", "paid"]].tolist() == [2, 1]
-    assert rates.loc[("forgot", 1), "share"] == pytest.approx(1.5 / 4)
+    # All ages together stand in for an age as five bills, an age for a kind as five.
+    seen = rates.groupby("days_overdue")[["bills_count", "paid"]].sum()
+    overall = (seen["paid"].sum() + 0.5) / (seen["bills_count"].sum() + 1)
+    age = (1 + 5 * overall) / (3 + 5)
+    assert rates.loc[("forgot", 1), "share"] == pytest.approx((1 + 5 * age) / (3 + 5))
+    assert rates.loc[("cannot", 1), "share"] == pytest.approx(age), "nobody seen: the rate of the age"
+    assert ((rates["low"] < rates["share"]) & (rates["share"] < rates["high"])).all()
 
 
 def test_losses_beside_what_is_known_exactly() -> None:
@@ -131,8 +137,13 @@ def test_the_forecast_of_the_sample_holds_its_parts(utility: Lab, books: arrears
     found = arrears.forecast_arrears(utility, books, model, draws=500, seed=3)
     assert found.expected.low < found.expected.value < found.expected.high
     assert found.reserve_yuan > found.expected.value * 0.8 and found.quantiles["loss_yuan"].is_monotonic_increasing
-    share = arrears.loss_given_default(late, books.last_day)
+    share = arrears.loss_given_default(books)
     assert 0 <= share.low <= share.value <= share.high <= 1
+    # Debts bad already: never more than what is open, never less than those past all hope.
+    open_ = late[(late["open_yuan"] > 0) & (late["days_late"] > 60)]
+    assert found.old_debts is not None
+    lost_for_good = open_.loc[open_["days_late"] > 240, "open_yuan"].sum()
+    assert lost_for_good <= found.old_debts.low <= found.old_debts.value <= open_["open_yuan"].sum()
     with pytest.raises(arrears.ArrearsError, match="need one for 12"):
         arrears.forecast_arrears(utility, books, arrears.fit_credit(utility, books, 3))
 

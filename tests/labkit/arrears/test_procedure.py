@@ -79,7 +79,7 @@ def test_what_is_due_comes_with_its_time() -> None:
 
 def test_reconnection_has_a_deadline() -> None:
     found = where([*ALL, ("disconnection", "2025-04-07 09:40")], "2025-04-09", settled_on=pd.Timestamp("2025-04-08"))
-    assert found["next_step"] == "reconnection" and found["reconnect_by"] == pd.Timestamp("2025-04-10")
+    assert found["next_step"] == "reconnection" and found["reconnect_by"] == pd.Timestamp("2025-04-09")
 
 
 def test_unknown_steps_and_bills_are_refused() -> None:
@@ -168,3 +168,81 @@ def test_rules_do_not_overlap(tmp_path: Path) -> None:
         arrears.read_rule_book("CN", tmp_path)
     with pytest.raises(arrears.ArrearsError, match="no rules for region 'FR'"):
         arrears.read_rule_book("FR")
+
+
+def test_the_order_of_steps_counts_not_only_that_they_were_taken() -> None:
+    late_approval = [ALL[0], ("notice", "2025-04-02 10:00"), ("approval", "2025-04-07 08:00"), ALL[3]]
+    found = where(late_approval, "2025-04-07 09:30")
+    assert found["reason"] == "no_notice" and found["out_of_order"] == "notice"
+    early = [("reminder", "2025-02-20 09:00"), *ALL[1:]]
+    assert where(early, "2025-04-07 09:30")["reason"] == "no_reminder", "a reminder before the due date is none"
+    again = [*ALL, ("disconnection", "2025-04-07 09:40"), ("reconnection", "2025-04-08 09:00")]
+    assert where(again, "2025-04-09 09:00")["reason"] == "no_reminder", "what led to one cut does not lead to the next"
+    twice = [*ALL[:2], ("reminder", "2025-04-01 18:00"), *ALL[2:]]
+    assert where(twice, "2025-04-07 09:30")["lawful"], "one more reminder harms nothing"
+
+
+def test_a_broken_plan_reopens_the_procedure() -> None:
+    steps = [*ALL, ("instalment_plan", "2025-04-07 09:10")]
+    assert where(steps, "2025-04-07 10:00", promise_broken=True)["lawful"]
+    assert where(steps, "2025-04-07 10:00", promise_broken=False)["reason"] == "instalment_plan"
+
+
+def test_actions_alone_are_enough_and_fees_come_with_payments() -> None:
+    actions = pd.DataFrame(
+        [{"bill_id": "B1", "action": a, "at": pd.Timestamp(t), "due_on": pd.Timestamp(DUE)} for a, t in ALL]
+    )
+    assert arrears.procedure(actions, BOOK).iloc[0]["reason"] == "no_final_notice", (
+        "the moment is that of the last action"
+    )
+    bills = pd.DataFrame({
+        "bill_id": ["B1"], "customer_id": ["C1"], "due_on": [pd.Timestamp(DUE)], "billed_yuan": [1000.0], "customer_class": ["commercial"],
+    })  # fmt: skip
+    payments = pd.DataFrame({"bill_id": ["B1"], "paid_on": [dt.date(2025, 3, 11)], "amount_yuan": [400.0]})
+    found = arrears.procedure(actions, BOOK, bills=bills, payments=payments, on="2025-03-31").iloc[0]
+    assert found["late_fee_yuan"] == 10 * 2.0 + 20 * 1.2
+    with pytest.raises(arrears.ArrearsError, match="have no billed_yuan"):
+        arrears.procedure(actions, BOOK, bills=bills.drop(columns="billed_yuan"), payments=payments)
+    with pytest.raises(arrears.ArrearsError, match="give bills with their due_on"):
+        arrears.procedure(actions.drop(columns="due_on"), BOOK)
+    with pytest.raises(arrears.ArrearsError, match="is there twice"):
+        arrears.procedure(actions, BOOK, bills=pd.concat([bills, bills]))
+
+
+def audit(steps: list[tuple[str, str]], rules: object = BOOK, **bill: object) -> pd.DataFrame:
+    bills = pd.DataFrame([{"bill_id": "B1", "due_on": pd.Timestamp(DUE), "customer_class": "residential", **bill}])
+    actions = pd.DataFrame([{"bill_id": "B1", "action": a, "at": pd.Timestamp(t)} for a, t in steps])
+    return arrears.audit_disconnections(actions, rules, bills=bills)  # type: ignore[arg-type]
+
+
+def test_an_audit_looks_at_every_cut_and_at_those_still_dark() -> None:
+    cut = [*ALL, ("disconnection", "2025-04-07 09:40")]
+    assert audit(ALL).empty and audit(cut)["lawful"].tolist() == [True]
+    assert audit(cut)["reconnected_in_time"].isna().all(), "not paid: nothing is due"
+    paid = pd.Timestamp("2025-04-08")
+    dark = audit([*cut, ("reminder", "2025-06-01 09:00")], settled_on=paid)
+    assert dark["reconnected_in_time"].tolist() == [False], "paid in April, still off in June"
+    back = audit([*cut, ("reconnection", "2025-04-08 20:00")], settled_on=paid)
+    assert back["reconnected_in_time"].tolist() == [True] and back["reconnected_hours"].tolist() == [20.0]
+    slow = audit([*cut, ("reconnection", "2025-04-10 20:00")], settled_on=paid)
+    assert slow["reconnected_in_time"].tolist() == [False]
+    second = audit([*cut, ("reconnection", "2025-04-08 20:00"), ("disconnection", "2025-04-20 09:00")])
+    assert second["lawful"].tolist() == [True, False] and second["reason"].iloc[1] == "no_reminder"
+
+
+def test_a_cut_under_no_rules_is_not_lawful() -> None:
+    early = [("disconnection", "2024-03-20 09:00")]
+    found = audit(early, arrears.rules_on(dt.date(2025, 1, 1)), due_on=pd.Timestamp("2024-03-19"))
+    assert found["lawful"].tolist() == [False] and found["reason"].tolist() == ["no_rules"]
+
+
+def test_the_year_of_the_first_day_overdue_counts() -> None:
+    day = dt.date
+    assert arrears.late_fee(1000, day(2024, 12, 31), day(2025, 1, 10), "commercial", BOOK) == 20.0
+    assert arrears.late_fee(1000, day(2024, 12, 30), day(2025, 1, 10), "commercial", BOOK) == 2 + 30.0
+
+
+def test_a_payment_taken_back_raises_the_fee() -> None:
+    due, on = dt.date(2025, 3, 18), dt.date(2025, 3, 28)
+    moves = [(dt.date(2025, 3, 20), 600.0), (dt.date(2025, 3, 23), -600.0)]
+    assert arrears.late_fee(1000, due, on, "commercial", BOOK, moves) == 2 * 2.0 + 3 * 0.8 + 5 * 2.0
