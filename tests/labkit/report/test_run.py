@@ -116,6 +116,18 @@ def test_notebook_10_runs_on_data_that_miss_most_tables(small_sample: Path, tmp_
         assert says in text and "王建国" not in text and ">nan<" not in text
 
 
+def test_notebook_09_runs_on_data_that_miss_most_tables(small_sample: Path, tmp_path: Path) -> None:
+    from labkit.intake import intake
+
+    exports = Folder(tmp_path / "exports")
+    intake(exports.path, tmp_path / "three")
+    for store, says in ((tmp_path / "three", "nothing can be told"), (small_sample, "balances to the cent")):
+        run = run_report(store, tmp_path / "out", only=["09"], languages=("en",), progress=False)
+        assert run.failures == ()
+        text = run.pages[0].read_text(encoding="utf-8")
+        assert says in text and "王建国" not in text and ">nan<" not in text
+
+
 @pytest.mark.parametrize("sent", [signal.SIGINT, signal.SIGTERM])
 def test_a_stopped_run_publishes_nothing(small_sample: Path, tmp_path: Path, sent: signal.Signals) -> None:
     folder = tmp_path / "notebooks"
