@@ -53,6 +53,7 @@ def list_bad_payers(lab: Lab, books: Books, kinds: Kinds, model: CreditModel) ->
     habits = ["open_yuan", "late_bills_count", "refused_share", "will_not"]
     rows = sure[["customer_id", *habits]].merge(known, on="customer_id")
     rows = rows[rows["grade"].isin(_PAYS_BADLY["grades"]) | (rows["open_yuan"] > 0)]
+    rows["will_not"] = rows["will_not"].round(3)
     rows = rows[~rows["important"] & ~rows["customer_id"].isin(disputing) & (rows["refused_share"] > 0)]
     count, after = (
         rows["late_bills_count"].astype(str),
