@@ -30,7 +30,7 @@ from labkit.arrears.kinds import (
     read_kind_rules,
     tell_kinds,
 )
-from labkit.arrears.ledger import Books, Reconciliation, ledger, open_books, reconcile
+from labkit.arrears.ledger import Books, ledger, open_books
 from labkit.arrears.lists import list_bad_payers, list_good_payers, write_list
 from labkit.arrears.plan import RecoveryPlan, plan
 from labkit.arrears.portfolio import (
@@ -41,6 +41,7 @@ from labkit.arrears.portfolio import (
     watch_large_accounts,
 )
 from labkit.arrears.procedure import audit_disconnections, procedure
+from labkit.arrears.reconcile import Reconciliation, reconcile
 from labkit.arrears.rules import Rules, late_fee, late_fees, read_rule_book, read_rules, rules_on
 from labkit.arrears.scorecard import GRADES, PROTECTED, Scorecard, fit_scorecard, grade
 from labkit.arrears.summary import (

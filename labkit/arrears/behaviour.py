@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.arrears.errors import ArrearsError
-from labkit.arrears.ledger import Books, ledger
+from labkit.arrears.ledger import Books, ledger, to_fen
 from labkit.estimates import Estimate, estimate_ratio
 
 #: A promise to pay by instalments is broken if the bill is open and nothing has come for more days than this.
@@ -38,7 +38,7 @@ def late_bills(books: Books, on: dt.date | None = None) -> pd.DataFrame:
     day, books = on or books.last_day, books.own()
     rows = ledger(books, day).filter(lambda t: (t.billed_fen > 0) & (t.days_overdue > 0))
     paid = books.payments.filter(books.payments.paid_on <= ibis.date(day))
-    fen = (paid.amount_yuan * 100).round().cast("int64")
+    fen = to_fen(paid.amount_yuan)
     each = paid.select("bill_id", "paid_on", fen=fen).inner_join(rows.select("bill_id", "due_on"), "bill_id")
     in_time = each.filter(each.paid_on <= each.due_on).group_by("bill_id").aggregate(early_fen=lambda t: t.fen.sum())
     late = rows.left_join(in_time, "bill_id").drop("bill_id_right")

@@ -104,25 +104,19 @@ def test_notebook_05_runs_on_data_that_miss_most_tables(small_sample: Path, tmp_
         )
 
 
-def test_notebook_10_runs_on_data_that_miss_most_tables(small_sample: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize(("number", "thin", "enough"), [
+    ("09", "nothing can be told", "balances to the cent"),
+    ("10", "no scenario can be run", "over its life society gains"),
+])  # fmt: skip
+def test_notebooks_run_on_data_that_miss_most_tables(
+    small_sample: Path, tmp_path: Path, number: str, thin: str, enough: str
+) -> None:
     from labkit.intake import intake
 
     exports = Folder(tmp_path / "exports")
     intake(exports.path, tmp_path / "three")
-    for store, says in ((tmp_path / "three", "no scenario can be run"), (small_sample, "over its life society gains")):
-        run = run_report(store, tmp_path / "out", only=["10"], languages=("en",), progress=False)
-        assert run.failures == ()
-        text = run.pages[0].read_text(encoding="utf-8")
-        assert says in text and "王建国" not in text and ">nan<" not in text
-
-
-def test_notebook_09_runs_on_data_that_miss_most_tables(small_sample: Path, tmp_path: Path) -> None:
-    from labkit.intake import intake
-
-    exports = Folder(tmp_path / "exports")
-    intake(exports.path, tmp_path / "three")
-    for store, says in ((tmp_path / "three", "nothing can be told"), (small_sample, "balances to the cent")):
-        run = run_report(store, tmp_path / "out", only=["09"], languages=("en",), progress=False)
+    for store, says in ((tmp_path / "three", thin), (small_sample, enough)):
+        run = run_report(store, tmp_path / "out", only=[number], languages=("en",), progress=False)
         assert run.failures == ()
         text = run.pages[0].read_text(encoding="utf-8")
         assert says in text and "王建国" not in text and ">nan<" not in text
