@@ -17,6 +17,7 @@ from labkit.arrears.credit import (
     outcomes,
     price_of_fairness,
 )
+from labkit.arrears.drawings import plot_grades, plot_recovery
 from labkit.arrears.errors import ArrearsError
 from labkit.arrears.kinds import (
     KINDS,
@@ -49,8 +50,6 @@ from labkit.arrears.summary import (
     audit_by_region,
     loss_shares,
     plan_gain,
-    plot_grades,
-    plot_recovery,
     recovered_by,
     summarise_ages,
     summarise_fairness,
