@@ -1,10 +1,12 @@
 """One row a customer: everything known of it (客户画像).
 
-First version: master data, load, bills, payments, tickets and surveys; every
-column is in the glossary (`labkit.terms`), none names a person.
+Master data, load, bills, payments, collections, tickets, surveys and programmes;
+every column is in the glossary (`labkit.terms`), none names a person.
 """
 
 from __future__ import annotations
+
+from collections.abc import Callable
 
 import ibis
 import ibis.expr.types as ir
@@ -27,6 +29,7 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "prepaid",
         "important",
         "tenure_years",
+        "contract_left_years",
         "active",
         "left_reason",
     ),
@@ -42,11 +45,28 @@ SOURCES: dict[str, tuple[str, ...]] = {
         "valley_share",
         "weekend_ratio",
     ),
-    "bills": ("bills_count", "billed_kwh", "billed_yuan", "average_price_yuan_per_kwh"),
-    "payments": ("late_share", "mean_days_late", "unpaid_yuan"),
-    "tickets": ("tickets_count", "fault_tickets_count"),
-    "surveys": ("latest_satisfaction",),
+    "bills": (
+        "bills_count",
+        "billed_kwh",
+        "billed_yuan",
+        "average_price_yuan_per_kwh",
+        "average_power_factor",
+        "billed_growth_share",
+    ),
+    "payments": ("late_share", "mean_days_late", "unpaid_yuan", "main_payment_channel", "online_payment_share"),
+    "collections": ("reminders_count", "disconnections_count"),
+    "tickets": (
+        "tickets_count",
+        "fault_tickets_count",
+        "billing_tickets_count",
+        "connection_tickets_count",
+        "complaints_count",
+        "online_contact_share",
+    ),
+    "surveys": ("latest_satisfaction", "latest_loyalty", "latest_intention_to_stay"),
+    "enrolments": ("in_time_of_use", "in_interruptible"),
 }
+_NOUGHT = ("bills_count", "days_metered", *SOURCES["collections"], *(c for c in SOURCES["tickets"] if c[-5:] == "count"))
 
 
 def portrait(lab: Lab) -> pd.DataFrame:
@@ -68,25 +88,40 @@ def portrait(lab: Lab) -> pd.DataFrame:
     ``coverage_share`` is the share of hours with a reading between the first and
     last day of the readings, within the time the customer was connected.
     ``late_share`` counts bills whose due date lies in the data.
+    ``billed_growth_share`` compares the last six billed months with the same
+    months a year before.
+    """
+    return lab.run(portrait_table(lab)).sort_values("customer_id", ignore_index=True)
+
+
+def portrait_table(lab: Lab) -> ir.Table:
+    """The portrait as an expression, for what is to be worked out on the engine; columns as of `portrait`.
+
+    Notes
+    -----
+    With several buckets the load features are worked out bucket by bucket, so that
+    memory stays flat, and join as rows.
     """
     table = _master(lab)
-    if lab.has("bills"):
-        table = table.left_join(_bills(lab), "customer_id").drop("customer_id_right")
-    if lab.has("bills", "payments"):
-        table = table.left_join(_payments(lab), "customer_id").drop("customer_id_right")
-    if lab.has("tickets"):
-        table = table.left_join(_tickets(lab), "customer_id").drop("customer_id_right")
-    if lab.has("surveys"):
-        table = table.left_join(_surveys(lab), "customer_id").drop("customer_id_right")
-    frame = lab.run(table)
+    parts: dict[tuple[str, ...], Callable[[Lab], ir.Table]] = {
+        ("bills",): _bills,
+        ("bills", "payments"): _payments,
+        ("collections", "bills"): _collections,
+        ("tickets",): _tickets,
+        ("surveys",): _surveys,
+        ("enrolments", "programmes"): _programmes,
+        ("readings",): _loads,
+    }
+    for needed, make in parts.items():
+        if lab.has(*needed):
+            table = table.left_join(make(lab), "customer_id").drop("customer_id_right")
     if lab.has("readings"):
-        frame = frame.merge(profiles.load_features(lab), on="customer_id", how="left", validate="one_to_one")
-        frame["coverage_share"] = _coverage(frame)
-    for name in ("bills_count", "tickets_count", "fault_tickets_count", "days_metered"):
-        if name in frame:
-            frame[name] = frame[name].fillna(0).astype("int64")
-    known = [column for names in SOURCES.values() for column in names if column in frame]
-    return frame[["customer_id", *known]].sort_values("customer_id", ignore_index=True)
+        share = table.hours_metered.fill_null(0.0) / (table.expected_days.nullif(0) * 24.0)
+        table = table.mutate(coverage_share=(share > 1).ifelse(1.0, share))
+    nought = {name: table[name].fill_null(0).cast("int64") for name in _NOUGHT if name in table.columns}
+    nought |= {name: table[name].fill_null(False) for name in SOURCES["enrolments"] if name in table.columns}
+    known = [column for names in SOURCES.values() for column in names if column in table.columns]
+    return table.mutate(**nought).select("customer_id", *known)
 
 
 def _master(lab: Lab) -> ir.Table:
@@ -94,25 +129,50 @@ def _master(lab: Lab) -> ir.Table:
     first, last = (ibis.date(day) for day in lab.period)
     until = ibis.least(customers.left_on.fill_null(last), last)
     since = ibis.greatest(customers.connected_on.fill_null(first), first)
+    days = until.delta(since, unit="day") + customers.left_on.isnull().ifelse(1, 0)
     return customers.mutate(
         tenure_years=(until.delta(customers.connected_on, unit="day") / 365.25).round(2),
+        contract_left_years=(customers.contract_end_on.delta(last, unit="day") / 365.25).round(2),
         active=customers.left_on.isnull() | (customers.left_on > last),
-        _expected_days=until.delta(since, unit="day") + customers.left_on.isnull().ifelse(1, 0),
+        expected_days=ibis.greatest(days, 0),
     )
 
 
-def _coverage(frame: pd.DataFrame) -> pd.Series:
-    expected = frame["_expected_days"].where(frame["_expected_days"] > 0) * 24.0
-    share = frame["hours_metered"].fillna(0.0) / expected
-    return share.clip(upper=1.0)
+def _loads(lab: Lab) -> ir.Table:
+    if lab.manifest.buckets == 1:
+        return profiles.features(profiles.monthly_sums(lab))
+    return ibis.memtable(profiles.load_features(lab))
 
 
 def _bills(lab: Lab) -> ir.Table:
     bills = lab.bills
+    last = pd.Period(lab.manifest.tables["bills"].last or lab.period[1][:7], "M")
+    recent = bills.period.between(str(last - 5), str(last))
+    earlier = bills.period.between(str(last - 17), str(last - 12))
+    reactive = bills.kvarh.notnull()
     total = bills.group_by("customer_id").aggregate(
-        bills_count=bills.count(), billed_kwh=bills.kwh.sum().round(2), billed_yuan=bills.total_yuan.sum().round(2)
+        bills_count=bills.count(),
+        billed_kwh=bills.kwh.sum().round(2),
+        billed_yuan=bills.total_yuan.sum().round(2),
+        with_kvarh_kwh=bills.kwh.sum(where=reactive).round(3),
+        sum_kvarh=bills.kvarh.sum().round(3),
+        recent_kwh=bills.kwh.sum(where=recent).round(3),
+        recent_count=bills.count(where=recent),
+        earlier_kwh=bills.kwh.sum(where=earlier).round(3),
+        earlier_count=bills.count(where=earlier),
     )
-    return total.mutate(average_price_yuan_per_kwh=total.billed_yuan / total.billed_kwh.nullif(0))
+    apparent = (total.with_kvarh_kwh * total.with_kvarh_kwh + total.sum_kvarh * total.sum_kvarh).sqrt()
+    whole = (total.recent_count == 6) & (total.earlier_count == 6)
+    growth = total.recent_kwh / total.earlier_kwh.nullif(0) - 1
+    return total.select(
+        "customer_id",
+        "bills_count",
+        "billed_kwh",
+        "billed_yuan",
+        average_price_yuan_per_kwh=total.billed_yuan / total.billed_kwh.nullif(0),
+        average_power_factor=(total.with_kvarh_kwh / apparent.nullif(0)).round(4),
+        billed_growth_share=whole.ifelse(growth, ibis.null("float64")).round(4),
+    )
 
 
 def settled_bills(lab: Lab) -> ir.Table:
@@ -145,9 +205,9 @@ def settled_bills(lab: Lab) -> ir.Table:
 
 
 def _payments(lab: Lab) -> ir.Table:
-    bills = settled_bills(lab)
+    bills, paid = settled_bills(lab), lab.payments
     late = bills.late
-    return bills.group_by("customer_id").aggregate(
+    habits = bills.group_by("customer_id").aggregate(
         late_share=late.cast("float64").mean(),
         mean_days_late=bills.days_late.cast("float64").mean(),
         unpaid_yuan=(bills.total_yuan - bills.paid_yuan)
@@ -155,12 +215,38 @@ def _payments(lab: Lab) -> ir.Table:
         .fill_null(0.0)
         .round(2),
     )
+    known = paid.filter(paid.channel.notnull())
+    counted = known.group_by(["customer_id", "channel"]).aggregate(n=known.count())
+    # The most used one; of two used as often, the first by name.
+    order = ibis.window(group_by="customer_id", order_by=[ibis.desc("n"), "channel"])
+    ranked = counted.mutate(rank=ibis.row_number().over(order))
+    main = ranked.filter(ranked["rank"] == 0).select("customer_id", main_payment_channel="channel")
+    share = known.group_by("customer_id").aggregate(
+        online_payment_share=(known.channel == "online").cast("float64").mean()
+    )
+    channels = main.left_join(share, "customer_id").drop("customer_id_right")
+    return habits.left_join(channels, "customer_id").drop("customer_id_right")
+
+
+def _collections(lab: Lab) -> ir.Table:
+    steps = lab.collections.inner_join(lab.bills.select("bill_id", "customer_id"), "bill_id")
+    return steps.group_by("customer_id").aggregate(
+        reminders_count=steps.count(where=steps.action == "reminder"),
+        disconnections_count=steps.count(where=steps.action == "disconnection"),
+    )
 
 
 def _tickets(lab: Lab) -> ir.Table:
     tickets = lab.tickets.filter(lab.tickets.customer_id.notnull())
+    kinds = {
+        f"{name}_tickets_count": tickets.count(where=tickets.category == name)
+        for name in ("fault", "billing", "connection")
+    }
     return tickets.group_by("customer_id").aggregate(
-        tickets_count=tickets.count(), fault_tickets_count=tickets.count(where=tickets.category == "fault")
+        tickets_count=tickets.count(),
+        **kinds,
+        complaints_count=tickets.count(where=tickets.category == "complaint"),
+        online_contact_share=(tickets.channel == "online").cast("float64").mean(),
     )
 
 
@@ -168,7 +254,23 @@ def _surveys(lab: Lab) -> ir.Table:
     surveys = lab.surveys
     answered = surveys.filter(surveys.overall.notnull())
     return answered.group_by("customer_id").aggregate(
-        latest_satisfaction=answered.overall.argmax(answered.surveyed_on).cast("float64")
+        **{
+            f"latest_{name}": answered[column].argmax(answered.surveyed_on).cast("float64")
+            for name, column in (
+                ("satisfaction", "overall"),
+                ("loyalty", "loyalty"),
+                ("intention_to_stay", "intention_to_stay"),
+            )
+        }
+    )
+
+
+def _programmes(lab: Lab) -> ir.Table:
+    joined = lab.enrolments.inner_join(lab.programmes.select("programme_id", "kind"), "programme_id")
+    # A trial's control group is enrolled too, but nothing changes for it.
+    taking_part = joined.arm.isnull() | (joined.arm != "control")
+    return joined.group_by("customer_id").aggregate(
+        **{f"in_{kind}": (taking_part & (joined["kind"] == kind)).any() for kind in ("time_of_use", "interruptible")}
     )
 
 
