@@ -1,0 +1,282 @@
+"""The rules of classification proved or refuted on the customers themselves."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+
+from labkit.estimates import estimate_share
+from labkit.tags.association import compare_facets
+from labkit.tags.checks.logic_checks import arrays, facets, is_residual
+from labkit.tags.checks.registry import Finding, View, check_of
+from labkit.tags.membership import Membership
+from labkit.tags.scheme import Scheme
+from labkit.terms import Language, Say
+
+#: Cramér's V from which facets are reported, and the share from which an implication is.
+_STRONG, _IMPLIED, _LEAST = 0.5, 0.99, 30
+
+
+def _members(view: View) -> Membership:
+    assert view.membership is not None
+    return view.membership
+
+
+@check_of(
+    "members_overlap",
+    "error",
+    "customers",
+    "Customers are in two classes under one parent that are meant to exclude each other.",
+    "客户同时属于本应互斥的两个同位类。",
+)
+def members_overlap(view: View) -> Iterator[Finding]:
+    table = _members(view)
+    for parent, below in arrays(view):
+        known = [item for item in below if item.id in table]
+        if parent.exclusive is False or len(known) < 2:
+            continue
+        inside = table.matrix[:, [table.place[item.id] for item in known]].astype(np.int32)
+        shared = (inside.T @ inside).toarray()
+        for i, j in combinations(range(len(known)), 2):
+            if shared[i, j] >= max(view.fewest, 1):
+                a, b = known[i], known[j]
+                both = np.flatnonzero(table.extent(a.id) & table.extent(b.id))
+                ratio = shared[i, j] / max(min(shared[i, i], shared[j, j]), 1)
+                why = view.say(
+                    f"{shared[i, j]:,} customers in {view.names((a.id, b.id))}: overlap {ratio:.1%} of the smaller",
+                    f"{shared[i, j]:,} 户同属 {view.names((a.id, b.id))}：占较小者的 {ratio:.1%}",
+                )
+                yield Finding(
+                    (a.id, b.id),
+                    why,
+                    view.say(
+                        f"draw a boundary, or declare {view.name(parent.id)} not exclusive",
+                        f"划清界限，或声明 {view.name(parent.id)} 之下不要求互斥",
+                    ),
+                    b.row,
+                    int(shared[i, j]),
+                    view.examples(table.customer_ids[both]),
+                )
+
+
+@check_of(
+    "members_gap",
+    "error",
+    "customers",
+    "Customers of a class are in none of the classes under it.",
+    "上位类的客户不属于任何下位类。",
+)
+def members_gap(view: View) -> Iterator[Finding]:
+    table = _members(view)
+    for parent, below in arrays(view):
+        known = [item.id for item in below if item.id in table]
+        if parent.exhaustive is False or parent.id not in table or not known:
+            continue
+        whole = table.extent(parent.id)
+        covered = np.logical_or.reduce([table.extent(id) for id in known])
+        out = np.flatnonzero(whole & ~covered)
+        if len(out) >= max(view.fewest, 1):
+            share = estimate_share(len(out), int(whole.sum()))
+            why = view.say(
+                f"{len(out):,} of {int(whole.sum()):,} customers of {view.name(parent.id)} ({share.value:.1%}, {share.low:.1%} to {share.high:.1%}) are in no class under it",
+                f"{view.name(parent.id)} 的 {int(whole.sum()):,} 户中有 {len(out):,} 户（{share.value:.1%}，{share.low:.1%}～{share.high:.1%}）不属于任何下位类",
+            )
+            yield Finding(
+                (parent.id,),
+                why,
+                view.say(
+                    f"widen a rule, or add an edge {view.name(parent.id)} -> others",
+                    f"放宽规则，或补充边 {view.name(parent.id)} -> 其他",
+                ),
+                parent.row,
+                len(out),
+                view.examples(table.customer_ids[out]),
+            )
+
+
+@check_of(
+    "members_outside",
+    "error",
+    "customers",
+    "Customers of a class are not in its parent.",
+    "下位类的客户不在上位类之中。",
+)
+def members_outside(view: View) -> Iterator[Finding]:
+    table = _members(view)
+    for item in view.classes:
+        for parent in view.parents[item.id]:
+            if item.id in table and parent in table and item.relation == "is_a":
+                out = np.flatnonzero(table.extent(item.id) & ~table.extent(parent))
+                if len(out) >= max(view.fewest, 1):
+                    yield Finding(
+                        (item.id, parent),
+                        view.say(
+                            f"{len(out):,} customers of {view.name(item.id)} are not {view.name(parent)}",
+                            f"{view.name(item.id)} 有 {len(out):,} 户不属于 {view.name(parent)}",
+                        ),
+                        view.say(
+                            f"take the edge {view.name(item.id)} -> {view.name(parent)} away, or correct a rule",
+                            f"删除边 {view.name(item.id)} -> {view.name(parent)}，或更正规则",
+                        ),
+                        item.row,
+                        len(out),
+                        view.examples(table.customer_ids[out]),
+                    )
+
+
+@check_of("empty_class", "warning", "customers", "No customer is in a class.", "类目没有任何客户。")
+def empty_class(view: View) -> Iterator[Finding]:
+    table = _members(view)
+    for tag, count in table.counts.items():
+        if count == 0 and tag in view.scheme:
+            yield Finding(
+                (str(tag),),
+                view.say(f"{view.name(str(tag))} has no member", f"{view.name(str(tag))} 没有成员"),
+                view.say("retire it, or correct its rule", "注销，或更正规则"),
+                view.scheme[str(tag)].row,
+                0,
+            )
+
+
+@check_of(
+    "rule_without_data",
+    "note",
+    "customers",
+    "A rule could not be evaluated: the data lack its column.",
+    "数据缺少规则所需的列，无法计算。",
+)
+def rule_without_data(view: View) -> Iterator[Finding]:
+    for tag, why in _members(view).not_computed.items():
+        if tag in view.scheme:
+            yield Finding(
+                (tag,), why, view.say("bring the table of that column", "补充相应数据表"), view.scheme[tag].row
+            )
+
+
+@check_of(
+    "facets_depend",
+    "warning",
+    "customers",
+    "On the customers, two facets tell much the same (bias-corrected Cramér's V of 0.5 or more, false discovery rate 5 %).",
+    "就客户而言，两个分面高度相关（偏差校正 Cramér's V 不低于 0.5，错误发现率 5%）。",
+)
+def facets_depend(view: View) -> Iterator[Finding]:
+    pairs = compare_facets(_members(view), {name: [i.id for i in items] for name, items in facets(view).items()})
+    for row in pairs.itertuples():
+        if row.discovery and row.cramers_v >= _STRONG:
+            yield Finding(
+                (),
+                view.say(
+                    f"{row.facet} and {row.other_facet}: V {row.cramers_v:.2f}, {row.shared_bits:.2f} bits shared",
+                    f"{row.facet} 与 {row.other_facet}：V {row.cramers_v:.2f}，共享信息 {row.shared_bits:.2f} 比特",
+                ),
+                view.say("derive one from the other, or merge them", "由一个推出另一个，或合并"),
+                0,
+                int(row.customers_count),
+            )
+
+
+@check_of(
+    "members_imply",
+    "note",
+    "customers",
+    "On the customers, a class of one facet practically implies a class of another.",
+    "就客户而言，一个分面的类目几乎必然属于另一个分面的某类目。",
+)
+def members_imply(view: View) -> Iterator[Finding]:
+    table = _members(view)
+    named = [(name, i.id) for name, items in facets(view).items() for i in items if i.id in table]
+    if not named:
+        return
+    inside = table.matrix[:, [table.place[id] for _, id in named]].astype(np.int32)
+    shared = (inside.T @ inside).toarray()
+    n, size = inside.shape[0], shared.diagonal()
+    for i, j in np.argwhere(shared >= _IMPLIED * np.maximum(size[:, None], 1)):
+        (facet_a, a), (facet_b, b) = named[i], named[j]
+        # A class that nearly everybody is in is implied by all and says nothing.
+        if facet_a == facet_b or size[i] < _LEAST or size[j] > 0.95 * n:
+            continue
+        share = estimate_share(int(shared[i, j]), int(size[i]))
+        yield Finding(
+            (a, b),
+            view.say(
+                f"{share.value:.1%} ({share.low:.1%} to {share.high:.1%}) of {view.name(a)} are {view.name(b)}",
+                f"{view.name(a)} 中 {share.value:.1%}（{share.low:.1%}～{share.high:.1%}）属于 {view.name(b)}",
+            ),
+            view.say(
+                f"consider the edge {view.name(b)} -> {view.name(a)}", f"可考虑边 {view.name(b)} -> {view.name(a)}"
+            ),
+            view.scheme[a].row,
+            int(size[i]),
+        )
+
+
+def prove_arrays(scheme: Scheme, membership: Membership, *, fewest: int = 1, language: Language = "en") -> pd.DataFrame:
+    """Exclusion and union of every class array, counted on the customers.
+
+    Parameters
+    ----------
+    scheme : Scheme
+    membership : Membership
+    fewest : int
+        Customers of the parent below which an array is left out.
+    language : {"en", "zh"}
+        Of the classes' names.
+
+    Returns
+    -------
+    DataFrame
+        ``parent`` (its name), ``classes_count``, ``customers_count``,
+        ``exhaustive_share`` (in a class below) with ends, ``residual_share``,
+        ``overlap_share`` (in two or more), ``largest_overlap`` (Szymkiewicz–Simpson
+        of the worst pair), ``exclusive`` and ``exhaustive``: holds, refuted, or not_claimed.
+    """
+    rows = []
+    for parent, below in arrays(View(scheme, Say(language))):
+        known = [item for item in below if item.id in membership]
+        if parent.id not in membership or not known:
+            continue
+        whole = membership.extent(parent.id)
+        n = int(whole.sum())
+        if n < max(fewest, 1):
+            continue
+        inside = np.stack([membership.extent(item.id) & whole for item in known])
+        times = inside.sum(axis=0)[whole]
+        left = np.logical_or.reduce(
+            [row for row, item in zip(inside, known, strict=True) if is_residual(item)] or [np.zeros_like(whole)]
+        )
+        covered = estimate_share(int((times > 0).sum()), n)
+        sizes = inside.sum(axis=1)
+        worst = max(
+            (
+                int((inside[i] & inside[j]).sum()) / max(min(sizes[i], sizes[j]), 1)
+                for i, j in combinations(range(len(known)), 2)
+            ),
+            default=0.0,
+        )
+        rows.append(
+            {
+                "parent": parent.name(language),
+                "classes_count": len(known),
+                "customers_count": n,
+                "exhaustive_share": covered.value,
+                "low_share": covered.low,
+                "high_share": covered.high,
+                "residual_share": float(left.sum() / n),
+                "overlap_share": float((times > 1).sum() / n),
+                "largest_overlap": worst,
+                "exclusive": _verdict(parent.exclusive, not (times > 1).any()),
+                "exhaustive": _verdict(parent.exhaustive, bool((times > 0).all())),
+            }
+        )
+    return pd.DataFrame(rows, columns=_ARRAY_COLUMNS)
+
+
+_ARRAY_COLUMNS = ["parent", "classes_count", "customers_count", "exhaustive_share", "low_share", "high_share", "residual_share", "overlap_share", "largest_overlap", "exclusive", "exhaustive"]  # fmt: skip
+
+
+def _verdict(claimed: bool | None, holds: bool) -> str:
+    return "not_claimed" if claimed is False else "holds" if holds else "refuted"
