@@ -31,6 +31,8 @@ _HEADERS: dict[str, tuple[str, ...]] = {
     "name_zh": ("name_zh", "chinese", "中文名称", "标签名称", "类目名称", "中文名"),
     "name": ("name", "label", "title", "名称"),
     "aliases": ("aliases", "alias", "synonyms", "别名", "同义词"),
+    "definition_en": ("definition_en",),
+    "definition_zh": ("definition_zh",),
     "definition": ("definition", "description", "note", "定义", "口径", "说明", "描述"),
     "parents": ("parents", "parent_id", "parent", "parent_code", "parent_name", "broader", "上位类", "父标签", "上级代码", "上级编码", "父级代码", "上级", "父级", "父类"),
     "facet": ("facet", "分面"),
@@ -231,7 +233,9 @@ def _class_of(
     if not labels and cell.get("name"):
         labels = [Label(cell["name"], _language(cell["name"]))]
     labels += [Label(a.strip(), _language(a), "alt") for a in _LIST.split(cell.get("aliases", "")) if a.strip()]
-    note = cell.get("definition", "")
+    notes = [Label(cell[f"definition_{lang}"], lang) for lang in terms.LANGUAGES if cell.get(f"definition_{lang}")]
+    if cell.get("definition"):
+        notes.append(Label(cell["definition"], _language(cell["definition"])))
     flags: dict[str, bool | None] = {}
     for field in ("exclusive", "exhaustive", "residual"):
         text = cell.get(field, "").lower()
@@ -251,7 +255,7 @@ def _class_of(
     return TagClass(
         id,
         labels=tuple(labels),
-        notes=(Label(note, _language(note)),) if note else (),
+        notes=tuple(notes),
         parents=tuple(dict.fromkeys(parents)),
         exclusive=flags["exclusive"],
         exhaustive=flags["exhaustive"],

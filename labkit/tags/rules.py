@@ -140,7 +140,7 @@ class _Parser:
             word = hit.group(kind)
             if kind == "word" and word.lower() in _WORDS:
                 kind, word = "keyword", word.lower()
-            yield kind, word, hit.start(kind)
+            yield kind, word, hit.start(str(hit.lastgroup))
             place = hit.end()
 
     def peek(self) -> tuple[str, str, int]:

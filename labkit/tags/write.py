@@ -38,7 +38,7 @@ def to_frame(scheme: Scheme) -> pd.DataFrame:
                 "name_en": names["en"],
                 "name_zh": names["zh"],
                 "aliases": ";".join(item.aliases),
-                "definition": item.notes[0].text if item.notes else "",
+                **{f"definition_{lang}": _note(item, lang) for lang in ("en", "zh")},
                 "facet": item.facet,
                 "parent_id": ";".join(item.parents),
                 "criterion": item.criterion,
@@ -48,6 +48,10 @@ def to_frame(scheme: Scheme) -> pd.DataFrame:
             }
         )
     return pd.DataFrame(rows)
+
+
+def _note(item: TagClass, language: str) -> str:
+    return next((note.text for note in item.notes if note.language[:2] == language), "")
 
 
 def write_scheme(scheme: Scheme, path: str | Path) -> None:

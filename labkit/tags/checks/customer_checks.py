@@ -197,7 +197,7 @@ def members_imply(view: View) -> Iterator[Finding]:
     for i, j in np.argwhere(shared >= _IMPLIED * np.maximum(size[:, None], 1)):
         (facet_a, a), (facet_b, b) = named[i], named[j]
         # A class that nearly everybody is in is implied by all and says nothing.
-        if facet_a == facet_b or size[i] < _LEAST or size[j] > 0.95 * n:
+        if facet_a == facet_b or size[i] < _LEAST or size[j] > 0.8 * n:
             continue
         share = estimate_share(int(shared[i, j]), int(size[i]))
         yield Finding(

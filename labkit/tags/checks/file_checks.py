@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Mapping
 
 from labkit.portrait import SOURCES
 from labkit.tags.checks.registry import Finding, View, check_of, tell
@@ -13,6 +13,7 @@ from labkit.tags.rules import parse_rule
 _COLUMNS = frozenset(column for names in SOURCES.values() for column in names)
 #: Share of classes under the class that their mark begins with, from which the marks are taken as hierarchical.
 _CODED_SHARE, _CODED_LEAST = 0.8, 5
+_PARTED = re.compile(r"[.\-/ ]")
 
 
 @check_of("repeated_id", "error", "file", "An id stands in two rows.", "同一编号出现在两行中。")
@@ -68,6 +69,21 @@ def several_parents(view: View) -> Iterator[Finding]:
                 )
 
 
+def expected_parent(mark: str, by_mark: Mapping[str, str]) -> str | None:
+    """The class whose mark is the longest beginning of a mark; in a mark with dots or dashes whole parts count.
+
+    Examples
+    --------
+    >>> expected_parent("S3.10", {"S3.1": "a", "S3": "b"}), expected_parent("0121", {"012": "c", "01": "d"})
+    ('b', 'c')
+    """
+    parted = _PARTED.search(mark) is not None
+    for n in range(len(mark) - 1, 0, -1):
+        if mark[:n] in by_mark and (not parted or _PARTED.match(mark[n])):
+            return by_mark[mark[:n]]
+    return None
+
+
 @check_of(
     "parent_against_notation",
     "error",
@@ -79,8 +95,7 @@ def parent_against_notation(view: View) -> Iterator[Finding]:
     by_mark = {item.notation: item.id for item in view.classes if item.notation}
     expected = {}
     for item in (*view.scheme.classes.values(), *view.scheme.repeated):
-        mark = item.notation
-        above = next((by_mark[mark[:n]] for n in range(len(mark) - 1, 0, -1) if mark[:n] in by_mark), None)
+        above = expected_parent(item.notation, by_mark)
         if above is not None and above != item.id:
             expected[item] = above
     agreeing = sum(above in item.parents for item, above in expected.items())
@@ -200,13 +215,11 @@ def unowned_tag(view: View) -> Iterator[Finding]:
     "两个类目规则相同，即同义重复。",
 )
 def same_rule(view: View) -> Iterator[Finding]:
-    rules = Counter()
     holders: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for item in view.classes:
-        if item.rule:
+        if item.rule.strip().lower() not in ("", "true", "false"):
             key = (" ".join(item.rule.split()), item.parents if item.relation == "is_a" else ())
             holders.setdefault(key, []).append(item.id)
-            rules[key] += 1
     for (rule, _), ids in holders.items():
         if len(ids) > 1:
             yield Finding(

@@ -67,10 +67,11 @@ def domain_of(text: str) -> Extent:
 
 
 def arrays(view: View) -> Iterator[tuple[TagClass, list[TagClass]]]:
-    """Each class with the classes directly under it."""
+    """Each class with the classes it is divided into; what is only grouped under it, such as facets, divides nothing."""
     for id, below in view.scheme.children.items():
-        if below:
-            yield view.scheme[id], [view.scheme[child] for child in below]
+        parts = [view.scheme[child] for child in below if view.scheme[child].relation != "grouped_by"]
+        if parts:
+            yield view.scheme[id], parts
 
 
 def own_column(item: TagClass) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass, replace
 
-from labkit.tags.checks.file_checks import parent_against_notation
+from labkit.tags.checks.file_checks import expected_parent, parent_against_notation
 from labkit.tags.checks.registry import View
 from labkit.tags.errors import TagError
 from labkit.tags.record import Label, TagClass
@@ -94,8 +94,7 @@ def _against_notation(scheme: Scheme) -> Done:
     changed, made = {}, []
     for finding in parent_against_notation(view):
         item = scheme[finding.classes[0]]
-        mark = item.notation
-        above = next(by_mark[mark[:n]] for n in range(len(mark) - 1, 0, -1) if mark[:n] in by_mark)
+        above = str(expected_parent(item.notation, by_mark))
         changed[item.id] = replace(item, parents=(above,))
         made.append(
             (item.id, f"put the edge {item.id} -> {above} in the place of {item.id} -> {', '.join(item.parents)}")
