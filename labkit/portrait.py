@@ -66,7 +66,12 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "surveys": ("latest_satisfaction", "latest_loyalty", "latest_intention_to_stay"),
     "enrolments": ("in_time_of_use", "in_interruptible"),
 }
-_NOUGHT = ("bills_count", "days_metered", *SOURCES["collections"], *(c for c in SOURCES["tickets"] if c[-5:] == "count"))
+_NOUGHT = (
+    "bills_count",
+    "days_metered",
+    *SOURCES["collections"],
+    *(c for c in SOURCES["tickets"] if c[-5:] == "count"),
+)
 
 
 def portrait(lab: Lab) -> pd.DataFrame:

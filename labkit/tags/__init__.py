@@ -6,16 +6,68 @@
 Scheme: Scheme, 2 classes, 1 edges, 1 roots
 """
 
-from labkit.tags.errors import TagError
-from labkit.tags.record import Label, TagClass, make_class
-from labkit.tags.scheme import Relation, Scheme
-from labkit.tags.checks import CHECKS, check, explain_checks, prove_arrays, repair_scheme
-from labkit.tags.membership import Membership, assign, membership_of
-from labkit.tags.rules import parse_rule
 from labkit.tags.agreement import agreement
 from labkit.tags.association import compare_facets
 from labkit.tags.catalogue import read_catalogue, read_queries
+from labkit.tags.checks import CHECKS, check, explain_checks, prove_arrays, repair_scheme
 from labkit.tags.choice import ancestor_coposting, choose_induction
+from labkit.tags.compare import Comparison, answer_queries, compare, people_scheme
+from labkit.tags.drawings import facet_shares, plot_dependence, plot_facets, plot_growth, plot_retrieval, plot_tree
+from labkit.tags.editions import diff
+from labkit.tags.errors import TagError
+from labkit.tags.growth import grow_marks, turning_points
 from labkit.tags.induction import induce
+from labkit.tags.measures import stump_accuracy
+from labkit.tags.membership import Membership, assign, membership_of
+from labkit.tags.people import match_words, tagged_share
+from labkit.tags.record import Label, TagClass, make_class
+from labkit.tags.rules import parse_rule
+from labkit.tags.scheme import Relation, Scheme
 from labkit.tags.taggings import fit_heaps, tag_matrix, tagger_agreement
 from labkit.tags.words import normalise_tags, synonyms_of
+
+__all__ = [
+    "CHECKS",
+    "Comparison",
+    "Label",
+    "Membership",
+    "Relation",
+    "Scheme",
+    "TagClass",
+    "TagError",
+    "agreement",
+    "ancestor_coposting",
+    "answer_queries",
+    "assign",
+    "check",
+    "choose_induction",
+    "compare",
+    "compare_facets",
+    "diff",
+    "explain_checks",
+    "facet_shares",
+    "fit_heaps",
+    "grow_marks",
+    "induce",
+    "make_class",
+    "match_words",
+    "membership_of",
+    "normalise_tags",
+    "parse_rule",
+    "people_scheme",
+    "plot_dependence",
+    "plot_facets",
+    "plot_growth",
+    "plot_retrieval",
+    "plot_tree",
+    "prove_arrays",
+    "read_catalogue",
+    "read_queries",
+    "repair_scheme",
+    "stump_accuracy",
+    "synonyms_of",
+    "tag_matrix",
+    "tagged_share",
+    "tagger_agreement",
+    "turning_points",
+]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TypeAlias
 
 import networkx as nx
 import numpy as np
@@ -12,7 +13,8 @@ from scipy import sparse
 from labkit.tags.errors import TagError
 from labkit.tags.scheme import Scheme
 
-Hierarchy = Scheme | nx.DiGraph
+_LINKS = ("exact", "acceptable", "inverted", "unrelated", "missing")
+Hierarchy: TypeAlias = Scheme | nx.DiGraph
 
 
 @dataclass(frozen=True)
@@ -148,11 +150,11 @@ def agreement(computed: Hierarchy, gold: Hierarchy, *, seed: int = 0, draws: int
         chance.append(_harmonic(rp, rr))
     links = _links(got, want, nodes, up_want)
     return Agreement(
-        p,
-        r,
-        _harmonic(p, r),
-        o,
-        *links,
+        precision=p,
+        recall=r,
+        f=_harmonic(p, r),
+        overlap=o,
+        **dict(zip(_LINKS, links, strict=True)),
         tags_count=int(counted.sum()),
         random_f=float(np.mean(chance)) if chance else np.nan,
         random_f_high=float(np.max(chance)) if chance else np.nan,

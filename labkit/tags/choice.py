@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import networkx as nx
 import numpy as np
@@ -204,11 +205,12 @@ def choose_induction(
     settings = [(name, options) for name in methods for options in _GRID.get(name, ())]
     if "evidence" in methods:
         settings += [("evidence", options) for options in _learn(train, gold, least, names, seed)]
-    rows, best = [], None
+    rows: list[tuple] = []
+    best: tuple[float, str, dict[str, float], dict[str, Any]] | None = None
     for name, options in settings:
-        extra = {"names": names} if name == "evidence" and names else {}
+        extra: dict[str, Any] = {"names": names} if name == "evidence" and names else {}
         found = [
-            agreement(induce(fold, name, least=least, **extra, **options), gold, draws=0) for fold in (train, validate)
+            agreement(induce(fold, name, least=least, **(extra | options)), gold, draws=0) for fold in (train, validate)
         ]
         scores = [0.0 if np.isnan(item.f) else item.f for item in found]
         told = ", ".join(f"{key} {value:.3g}" for key, value in options.items())
@@ -217,7 +219,7 @@ def choose_induction(
             best = (rows[-1][-1], name, options, extra)
     assert best is not None
     _, name, options, extra = best
-    parameters = {"method": name, "least": least, **extra, **options}
+    parameters: dict[str, Any] = {"method": name, "least": least, **extra, **options}
     fits = [agreement(induce(fold, **parameters), gold, seed=seed) for fold in (train, validate)]
     tried = pd.DataFrame(rows, columns=["method", "parameters", "train_f", "validate_f", "mean_f"])
     tried = tried.sort_values("mean_f", ascending=False, kind="stable", ignore_index=True)

@@ -122,7 +122,7 @@ def _together(table: TagMatrix) -> tuple[np.ndarray, np.ndarray]:
 def _subsume(table: TagMatrix, threshold: float, lift: float) -> list[tuple[int, int]]:
     both, counts = _together(table)
     given = both / counts[None, :]  # P(row | column)
-    above = (given >= threshold) & (given.T < threshold) & (given >= lift * (counts / len(table.things))[:, None])
+    above = (given >= threshold) & (threshold > given.T) & (given >= lift * (counts / len(table.things))[:, None])
     # Of counts: x above y is only on more things than y, so nothing can go in a circle.
     graph = nx.DiGraph(list(zip(*(part.tolist() for part in np.nonzero(above)), strict=True)))
     return sorted(nx.transitive_reduction(graph).edges)

@@ -122,7 +122,7 @@ def assign(lab: Lab | ir.Table, scheme: Scheme) -> Membership:
             rules[item.id] = to_expression(rule, table, item.id)
     found = _evaluate(table, rules, lab)
     own = dict(zip(rules, found[1], strict=True))
-    made = membership_of(_inherit(scheme, own, missing), found[0])
+    made = membership_of(_inherit(scheme, own, missing), list(found[0]))
     return Membership(made.customer_ids, made.tags, made.matrix, missing)
 
 

@@ -16,7 +16,9 @@ import zipfile
 import zlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 from labkit import terms
 from labkit.tags.errors import TagError
@@ -95,7 +97,7 @@ def read_scheme(
     data = _unpack(path)
     name = path.name.removesuffix(path.suffix) if path.suffix in (".gz", ".bz2") else path.name
     ending = Path(name).suffix.lower()
-    about = {"title": title or Path(name).stem, "method": method, "single_parent": single_parent}
+    about: dict[str, Any] = {"title": title or Path(name).stem, "method": method, "single_parent": single_parent}
     if ending in _RDF:
         from labkit.tags.skos import parse_skos
 
@@ -174,7 +176,8 @@ def _from_rows(rows: list[tuple[int, list[str]]], name: str, about: dict) -> Sch
     header, body = rows[0][1], rows[1:]
     places = _places([terms.normalise_header(cell) for cell in header])
     problems: list[ReadingProblem] = []
-    fit, ragged = [], []
+    fit: list[tuple[int, list[str]]] = []
+    ragged: list[tuple[int, list[str]]] = []
     for line, row in body:
         # An over-long row may have lost a quote: its cells cannot be told apart.
         (fit if len(row) <= len(header) or not any(row[len(header) :]) else ragged).append((line, row))
@@ -289,8 +292,6 @@ def _resolve_parents(classes: list[TagClass]) -> list[TagClass]:
 
 
 def _with_parents(item: TagClass, parents: Sequence[str]) -> TagClass:
-    from dataclasses import replace
-
     return replace(item, parents=tuple(dict.fromkeys(parents)))
 
 

@@ -243,6 +243,11 @@ class Scheme:
             raise TagError(f"the class {child!r} has the parent {item.parents[0]!r}, and this scheme allows one")
         return replace(self, classes={**self.classes, child: replace(item, parents=(*item.parents, parent))})
 
+    def _repr_html_(self) -> str:
+        from labkit.tags.drawings import to_outline
+
+        return to_outline(self)
+
     def __getitem__(self, id: str) -> TagClass:
         if id not in self.classes:
             raise TagError(f"the scheme has no class {id!r}; it has {len(self.classes)} others")

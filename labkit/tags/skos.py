@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections import defaultdict
 from collections.abc import Iterable
+from typing import Any
 from urllib.parse import quote, unquote
 
 import networkx as nx
@@ -57,7 +58,8 @@ def parse_skos(data: bytes, name: str, ending: str, *, title: str, method: Metho
     import rdflib
 
     quiet = logging.getLogger("rdflib.term")
-    level, _ = quiet.level, quiet.setLevel(logging.ERROR)  # ill-typed literals are kept as text
+    level = quiet.level
+    quiet.setLevel(logging.ERROR)  # ill-typed literals are kept as text
     try:
         graph = rdflib.Graph().parse(data=data, format=_FORMATS[ending])
     except Exception as error:  # every parser of rdflib has errors of its own
@@ -178,14 +180,15 @@ class _Facts:
             labels = [*labels, *dict.fromkeys(self.spare.get(uri, ()))]
         labels = sorted(labels, key=lambda x: (order.index(x.kind), x.language, x.text))
         own = self.own.get(uri, {})
-        flags = {k: own[k] == "true" for k in ("exclusive", "exhaustive", "residual") if k in own}
+        flags: dict[str, Any] = {k: own[k] == "true" for k in ("exclusive", "exhaustive", "residual") if k in own}
+        flags |= {k: own[k] for k in TEXT_FIELDS if k in own and k != "notation"}
         return TagClass(
             plain_id(uri),
             labels=tuple(labels),
             notes=tuple(sorted(self.notes.get(uri, ()), key=lambda x: (x.language, x.text))),
             parents=tuple(plain_id(p) for p in parents),
-            **{"notation": ";".join(marks), **{k: own[k] for k in TEXT_FIELDS if k in own and k != "notation"}},
-            **flags,  # type: ignore[arg-type]
+            notation=";".join(marks),
+            **flags,
         )
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from scipy import sparse
 
-from labkit.estimates import Estimate, estimate_by_bootstrap
+from labkit.estimates import Estimate, estimate_by_bootstrap, estimate_share
 from labkit.tags.errors import TagError
 
 _THINGS = ("document", "customer_id", "doc", "item")
@@ -186,8 +186,11 @@ def tagger_agreement(taggings: pd.DataFrame, *, seed: int, draws: int = 1000) ->
     found = {}
     for name in ("hooper", "rolling"):
         by = pairs.groupby(thing)[name].agg(["sum", "count"]).to_numpy(dtype=float)
-        if len(by) < 5:
-            value = float(by[:, 0].sum() / by[:, 1].sum())
+        value = float(by[:, 0].sum() / by[:, 1].sum())
+        if value in (0.0, 1.0):  # a bootstrap of what is all alike has no width
+            edge = estimate_share(len(by) if value else 0, len(by))
+            found[name] = Estimate(value, edge.low, edge.high, len(by))
+        elif len(by) < 5:
             found[name] = Estimate(value, np.nan, np.nan, len(by))
         else:
             found[name] = estimate_by_bootstrap(by, _ratio_of_sums, seed=seed, draws=draws)

@@ -115,7 +115,7 @@ def _slips(sizes: Counter[str]) -> dict[str, str]:
     by_start: dict[str, list[str]] = {}
     for word in latin:
         by_start.setdefault(word[0], []).append(word)
-    found = {}
+    found: dict[str, str] = {}
     for group in by_start.values():
         group.sort(key=lambda w: (-sizes[w], w))
         for word in group:

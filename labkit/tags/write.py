@@ -121,8 +121,8 @@ def _workbook(frame: pd.DataFrame) -> bytes:
     import openpyxl
 
     book = openpyxl.Workbook()
-    sheet = book.active
-    sheet.title = "tags"
+    sheet = book.create_sheet("tags", 0)
+    del book["Sheet"]
     for row in (list(frame.columns), *privacy.safe_frame(frame).itertuples(index=False, name=None)):
         sheet.append(row)
     sheet.freeze_panes = "B2"

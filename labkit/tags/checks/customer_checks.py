@@ -25,13 +25,7 @@ def _members(view: View) -> Membership:
     return view.membership
 
 
-@check_of(
-    "members_overlap",
-    "error",
-    "customers",
-    "Customers are in two classes under one parent that are meant to exclude each other.",
-    "客户同时属于本应互斥的两个同位类。",
-)
+@check_of("members_overlap")
 def members_overlap(view: View) -> Iterator[Finding]:
     table = _members(view)
     for parent, below in arrays(view):
@@ -62,13 +56,7 @@ def members_overlap(view: View) -> Iterator[Finding]:
                 )
 
 
-@check_of(
-    "members_gap",
-    "error",
-    "customers",
-    "Customers of a class are in none of the classes under it.",
-    "上位类的客户不属于任何下位类。",
-)
+@check_of("members_gap")
 def members_gap(view: View) -> Iterator[Finding]:
     table = _members(view)
     for parent, below in arrays(view):
@@ -97,13 +85,7 @@ def members_gap(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "members_outside",
-    "error",
-    "customers",
-    "Customers of a class are not in its parent.",
-    "下位类的客户不在上位类之中。",
-)
+@check_of("members_outside")
 def members_outside(view: View) -> Iterator[Finding]:
     table = _members(view)
     for item in view.classes:
@@ -127,7 +109,7 @@ def members_outside(view: View) -> Iterator[Finding]:
                     )
 
 
-@check_of("empty_class", "warning", "customers", "No customer is in a class.", "类目没有任何客户。")
+@check_of("empty_class")
 def empty_class(view: View) -> Iterator[Finding]:
     table = _members(view)
     for tag, count in table.counts.items():
@@ -141,13 +123,7 @@ def empty_class(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "rule_without_data",
-    "note",
-    "customers",
-    "A rule could not be evaluated: the data lack its column.",
-    "数据缺少规则所需的列，无法计算。",
-)
+@check_of("rule_without_data")
 def rule_without_data(view: View) -> Iterator[Finding]:
     for tag, why in _members(view).not_computed.items():
         if tag in view.scheme:
@@ -156,13 +132,7 @@ def rule_without_data(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "facets_depend",
-    "warning",
-    "customers",
-    "On the customers, two facets tell much the same (bias-corrected Cramér's V of 0.5 or more, false discovery rate 5 %).",
-    "就客户而言，两个分面高度相关（偏差校正 Cramér's V 不低于 0.5，错误发现率 5%）。",
-)
+@check_of("facets_depend")
 def facets_depend(view: View) -> Iterator[Finding]:
     pairs = compare_facets(_members(view), {name: [i.id for i in items] for name, items in facets(view).items()})
     for row in pairs.itertuples():
@@ -179,13 +149,7 @@ def facets_depend(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "members_imply",
-    "note",
-    "customers",
-    "On the customers, a class of one facet practically implies a class of another.",
-    "就客户而言，一个分面的类目几乎必然属于另一个分面的某类目。",
-)
+@check_of("members_imply")
 def members_imply(view: View) -> Iterator[Finding]:
     table = _members(view)
     named = [(name, i.id) for name, items in facets(view).items() for i in items if i.id in table]

@@ -16,7 +16,7 @@ _CODED_SHARE, _CODED_LEAST = 0.8, 5
 _PARTED = re.compile(r"[.\-/ ]")
 
 
-@check_of("repeated_id", "error", "file", "An id stands in two rows.", "同一编号出现在两行中。")
+@check_of("repeated_id")
 def repeated_id(view: View) -> Iterator[Finding]:
     for again in view.scheme.repeated:
         if not again.notation:  # a class mark that comes again is an ambiguous notation
@@ -33,7 +33,7 @@ def repeated_id(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of("unknown_parent", "error", "file", "A parent is named that is not in the scheme.", "上位类不在体系之中。")
+@check_of("unknown_parent")
 def unknown_parent(view: View) -> Iterator[Finding]:
     for item in (*view.scheme.classes.values(), *view.scheme.repeated):
         for parent in item.parents:
@@ -50,13 +50,7 @@ def unknown_parent(view: View) -> Iterator[Finding]:
                 )
 
 
-@check_of(
-    "several_parents",
-    "error",
-    "file",
-    "A class has two parents in a scheme that allows one.",
-    "体系只允许一个上位类，类目却有两个。",
-)
+@check_of("several_parents")
 def several_parents(view: View) -> Iterator[Finding]:
     if view.scheme.single_parent:
         for item in view.classes:
@@ -84,13 +78,7 @@ def expected_parent(mark: str, by_mark: Mapping[str, str]) -> str | None:
     return None
 
 
-@check_of(
-    "parent_against_notation",
-    "error",
-    "file",
-    "A class stands under another parent than the one its class mark begins with.",
-    "类目的上位类与其类号前缀不符。",
-)
+@check_of("parent_against_notation")
 def parent_against_notation(view: View) -> Iterator[Finding]:
     by_mark = {item.notation: item.id for item in view.classes if item.notation}
     expected = {}
@@ -118,18 +106,12 @@ def parent_against_notation(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of("bad_row", "error", "file", "A row has no id or too many cells.", "某行没有编号，或单元格过多。")
+@check_of("bad_row")
 def bad_row(view: View) -> Iterator[Finding]:
     yield from _problems(view, "bad_row")
 
 
-@check_of(
-    "bad_value",
-    "warning",
-    "file",
-    "A cell holds a value that its column does not have.",
-    "单元格的取值不在允许范围内。",
-)
+@check_of("bad_value")
 def bad_value(view: View) -> Iterator[Finding]:
     yield from _problems(view, "bad_value")
 
@@ -142,13 +124,7 @@ def _problems(view: View, check: str) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "broken_rule",
-    "error",
-    "file",
-    "A rule cannot be parsed, or names a column the portrait does not have.",
-    "规则无法解析，或引用了画像中没有的列。",
-)
+@check_of("broken_rule")
 def broken_rule(view: View) -> Iterator[Finding]:
     for item in view.classes:
         if item.rule:
@@ -160,13 +136,7 @@ def broken_rule(view: View) -> Iterator[Finding]:
                 )
 
 
-@check_of(
-    "replaced_by_nothing",
-    "warning",
-    "file",
-    "A class is deprecated without a successor, or names one that is not there.",
-    "已停用的类目没有替代类目，或替代类目不存在。",
-)
+@check_of("replaced_by_nothing")
 def replaced_by_nothing(view: View) -> Iterator[Finding]:
     for item in view.classes:
         if item.replaced_by and item.replaced_by not in view.scheme:
@@ -185,13 +155,7 @@ def replaced_by_nothing(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "unowned_tag",
-    "note",
-    "file",
-    "A class with a rule has no owner or no refresh.",
-    "有规则的类目没有责任部门或更新周期。",
-)
+@check_of("unowned_tag")
 def unowned_tag(view: View) -> Iterator[Finding]:
     for item in view.classes:
         lacking = [name for name in ("owner", "refresh") if not getattr(item, name)]
@@ -207,13 +171,7 @@ def unowned_tag(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "same_rule",
-    "warning",
-    "file",
-    "Two classes have the same rule: the same meaning twice.",
-    "两个类目规则相同，即同义重复。",
-)
+@check_of("same_rule")
 def same_rule(view: View) -> Iterator[Finding]:
     holders: dict[tuple[str, tuple[str, ...]], list[str]] = {}
     for item in view.classes:

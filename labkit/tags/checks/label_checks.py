@@ -19,13 +19,7 @@ def _folded(text: str) -> str:
     return unicodedata.normalize("NFKC", text).casefold().strip()
 
 
-@check_of(
-    "omitted_language_tags",
-    "warning",
-    "qskos",
-    "A label or note of a SKOS file has no language, or one that is not well-formed.",
-    "SKOS 文件中的标签或注释缺少语言标记，或标记不合规。",
-)
+@check_of("omitted_language_tags")
 def omitted_language_tags(view: View) -> Iterator[Finding]:
     if not view.scheme.from_rdf:
         return
@@ -45,13 +39,7 @@ def _languages(view: View) -> dict[str, set[str]]:
     }
 
 
-@check_of(
-    "incomplete_language_coverage",
-    "warning",
-    "qskos",
-    "A class lacks a language that other classes have.",
-    "某个类目缺少其他类目具有的语言。",
-)
+@check_of("incomplete_language_coverage")
 def incomplete_language_coverage(view: View) -> Iterator[Finding]:
     spoken = _languages(view)
     everything = set().union(*spoken.values()) if spoken else set()
@@ -67,13 +55,7 @@ def incomplete_language_coverage(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "no_common_language",
-    "warning",
-    "qskos",
-    "There is no language that every class has.",
-    "没有任何一种语言为所有类目共有。",
-)
+@check_of("no_common_language")
 def no_common_language(view: View) -> Iterator[Finding]:
     spoken = [own for own in _languages(view).values() if own]
     if spoken and not set.intersection(*spoken):
@@ -90,9 +72,7 @@ def no_common_language(view: View) -> Iterator[Finding]:
         )
 
 
-@check_of(
-    "undocumented_classes", "note", "qskos", "A class has no definition, note or example.", "类目没有定义、注释或示例。"
-)
+@check_of("undocumented_classes")
 def undocumented_classes(view: View) -> Iterator[Finding]:
     for item in view.classes:
         if not any(note.text.strip() for note in item.notes):
@@ -104,13 +84,7 @@ def undocumented_classes(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "overlapping_labels",
-    "warning",
-    "qskos",
-    "Two classes have the same name in the same language.",
-    "两个类目在同一语言中名称相同。",
-)
+@check_of("overlapping_labels")
 def overlapping_labels(view: View) -> Iterator[Finding]:
     holders: dict[tuple[str, str], dict[str, None]] = defaultdict(dict)
     for item in view.classes:
@@ -132,7 +106,7 @@ def overlapping_labels(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of("missing_labels", "error", "qskos", "A class has no preferred name.", "类目没有首选名称。")
+@check_of("missing_labels")
 def missing_labels(view: View) -> Iterator[Finding]:
     for item in view.classes:
         if not any(label.kind == "pref" for label in item.labels):
@@ -151,13 +125,7 @@ def missing_labels(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "unprintable_characters",
-    "error",
-    "qskos",
-    "A name has control, direction or unassigned characters.",
-    "名称含控制字符、方向控制符或未分配字符。",
-)
+@check_of("unprintable_characters")
 def unprintable_characters(view: View) -> Iterator[Finding]:
     for item in view.classes:
         for label in item.labels:
@@ -173,7 +141,7 @@ def unprintable_characters(view: View) -> Iterator[Finding]:
                 )
 
 
-@check_of("empty_labels", "error", "qskos", "A name is empty or only spaces.", "名称为空或只有空格。")
+@check_of("empty_labels")
 def empty_labels(view: View) -> Iterator[Finding]:
     for item in view.classes:
         empty = [label for label in item.labels if not label.text.strip()]
@@ -186,13 +154,7 @@ def empty_labels(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "inconsistent_preferred_labels",
-    "error",
-    "qskos",
-    "A class has several preferred names in one language.",
-    "类目在同一语言中有多个首选名称。",
-)
+@check_of("inconsistent_preferred_labels")
 def inconsistent_preferred_labels(view: View) -> Iterator[Finding]:
     for item in view.classes:
         counts = Counter(label.language for label in item.labels if label.kind == "pref")
@@ -207,13 +169,7 @@ def inconsistent_preferred_labels(view: View) -> Iterator[Finding]:
                 )
 
 
-@check_of(
-    "disjoint_labels_violation",
-    "error",
-    "qskos",
-    "A text is both a preferred name and an alias of a class.",
-    "同一文本既是类目的首选名称又是别名。",
-)
+@check_of("disjoint_labels_violation")
 def disjoint_labels_violation(view: View) -> Iterator[Finding]:
     for item in view.classes:
         kinds: dict[tuple[str, str], set[str]] = defaultdict(set)
@@ -229,13 +185,7 @@ def disjoint_labels_violation(view: View) -> Iterator[Finding]:
                 )
 
 
-@check_of(
-    "hostile_label",
-    "warning",
-    "file",
-    "A name would run in a spreadsheet or a page, or is far too long.",
-    "名称可能被电子表格或网页当作代码执行，或长得不合理。",
-)
+@check_of("hostile_label")
 def hostile_label(view: View) -> Iterator[Finding]:
     for item in view.classes:
         for label in item.labels:

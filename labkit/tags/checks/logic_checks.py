@@ -83,13 +83,7 @@ def own_column(item: TagClass) -> str:
     return item.criterion
 
 
-@check_of(
-    "one_criterion",
-    "error",
-    "logic",
-    "The classes under a parent are told apart by more than one criterion.",
-    "同一上位类之下的划分使用了不止一个划分标准。",
-)
+@check_of("one_criterion")
 def one_criterion(view: View) -> Iterator[Finding]:
     for parent, below in arrays(view):
         used: dict[str, list[str]] = defaultdict(list)
@@ -114,13 +108,7 @@ def one_criterion(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "sibling_overlap",
-    "error",
-    "logic",
-    "By their rules, two classes under one parent can hold the same customer.",
-    "按规则，同一上位类之下的两个类目会同时包含同一客户。",
-)
+@check_of("sibling_overlap")
 def sibling_overlap(view: View) -> Iterator[Finding]:
     for parent, below in arrays(view):
         if parent.exclusive is False:
@@ -141,13 +129,7 @@ def sibling_overlap(view: View) -> Iterator[Finding]:
                     )
 
 
-@check_of(
-    "union_gap",
-    "error",
-    "logic",
-    "By their rules, the classes under a parent leave values of it out.",
-    "按规则，各下位类之和小于上位类。",
-)
+@check_of("union_gap")
 def union_gap(view: View) -> Iterator[Finding]:
     for parent, below in arrays(view):
         if parent.exhaustive is False:
@@ -186,13 +168,7 @@ def union_gap(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "residual_class",
-    "note",
-    "logic",
-    "A class is what remains: it makes a split exhaustive without saying anything.",
-    "存在“其他”类：形式上穷尽，但没有信息。",
-)
+@check_of("residual_class")
 def residual_class(view: View) -> Iterator[Finding]:
     for parent, below in arrays(view):
         left = [item for item in below if is_residual(item)]
@@ -219,13 +195,7 @@ def residual_class(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "single_child",
-    "warning",
-    "logic",
-    "A class has only one class under it: the split divides nothing.",
-    "类目之下只有一个下位类，划分没有意义。",
-)
+@check_of("single_child")
 def single_child(view: View) -> Iterator[Finding]:
     for parent, below in arrays(view):
         if len(below) == 1:
@@ -240,13 +210,7 @@ def single_child(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "array_size",
-    "note",
-    "logic",
-    "More classes stand side by side than a reader takes in.",
-    "类列过长，读者难以一眼看清。",
-)
+@check_of("array_size")
 def array_size(view: View) -> Iterator[Finding]:
     for parent, below in arrays(view):
         if len(below) > view.largest_array:
@@ -270,13 +234,7 @@ def facets(view: View) -> dict[str, list[TagClass]]:
     return found
 
 
-@check_of(
-    "facets_share_criterion",
-    "error",
-    "logic",
-    "Two facets look at the same column: they cannot be independent.",
-    "两个分面依据同一列，不可能相互独立。",
-)
+@check_of("facets_share_criterion")
 def facets_share_criterion(view: View) -> Iterator[Finding]:
     users: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
     for name, items in facets(view).items():
@@ -294,13 +252,7 @@ def facets_share_criterion(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "facet_implication",
-    "warning",
-    "logic",
-    "A class of one facet implies a class of another, by their rules.",
-    "按规则，一个分面的类目必然蕴含另一个分面的类目。",
-)
+@check_of("facet_implication")
 def facet_implication(view: View) -> Iterator[Finding]:
     known = [
         (name, item, own_column(item), extent)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import csv
 from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cache, cached_property
+from pathlib import Path
 from typing import Literal
 
 from labkit import privacy
@@ -201,15 +203,24 @@ def tell(text: str, most: int = 60) -> str:
 CHECKS: dict[str, Check] = {}
 
 
-def check_of(
-    id: str, severity: Severity, group: str, en: str, zh: str
-) -> Callable[[Callable[[View], Iterator[Finding]]], Callable[[View], Iterator[Finding]]]:
-    """Enter a function as a check."""
+@cache
+def _sentences() -> dict[str, dict[str, str]]:
+    """What stands in ``checks.csv`` beside this file: group, severity and the sentence in both languages."""
+    with (Path(__file__).parent / "checks.csv").open(encoding="utf-8", newline="") as file:
+        return {row["check"]: row for row in csv.DictReader(file)}
 
-    def enter(find: Callable[[View], Iterator[Finding]]) -> Callable[[View], Iterator[Finding]]:
+
+Find = Callable[[View], Iterator[Finding]]
+
+
+def check_of(id: str) -> Callable[[Find], Find]:
+    """Enter a function as a check; ``checks.csv`` says what it asks."""
+
+    def enter(find: Find) -> Find:
         if id in CHECKS:
             raise ValueError(f"the check {id!r} is there twice")
-        CHECKS[id] = Check(id, severity, en, zh, find, group)
+        row = _sentences()[id]
+        CHECKS[id] = Check(id, row["severity"], row["en"], row["zh"], find, row["group"])  # type: ignore[arg-type]
         return find
 
     return enter

@@ -23,7 +23,7 @@ _INVERSE = {
 _INVERSE |= {b: a for a, b in _INVERSE.items()}
 
 
-@check_of("orphan_classes", "warning", "qskos", "A class has no relation to any other.", "类目与其他类目没有任何关系。")
+@check_of("orphan_classes")
 def orphan_classes(view: View) -> Iterator[Finding]:
     if len(view.scheme) < 2:
         return
@@ -39,13 +39,7 @@ def orphan_classes(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "disconnected_clusters",
-    "warning",
-    "qskos",
-    "The scheme falls apart into groups of classes without a relation between them.",
-    "体系分裂为互不相连的若干部分。",
-)
+@check_of("disconnected_clusters")
 def disconnected_clusters(view: View) -> Iterator[Finding]:
     groups = [group for group in view.components if len(group) > 1]
     for group in groups[1:]:
@@ -64,7 +58,7 @@ def disconnected_clusters(view: View) -> Iterator[Finding]:
         )
 
 
-@check_of("cyclic_relations", "error", "qskos", "A class is above itself.", "类目成为自己的上位类（循环）。")
+@check_of("cyclic_relations")
 def cyclic_relations(view: View) -> Iterator[Finding]:
     for ring in _rings(view):
         path = view.path_up(ring[0], ring[0])
@@ -85,7 +79,7 @@ def _rings(view: View) -> list[list[str]]:
     return sorted(sorted(part) for part in nx.strongly_connected_components(graph) if len(part) > 1)
 
 
-@check_of("reflexive_relations", "error", "qskos", "A class is related to itself.", "类目与自身相关。")
+@check_of("reflexive_relations")
 def reflexive_relations(view: View) -> Iterator[Finding]:
     found = {(r.source, r.kind) for r in view.scheme.relations if r.source == r.target and r.kind not in ("inScheme",)}
     found |= {(item.id, "broader") for item in view.classes if item.id in item.parents}
@@ -98,13 +92,7 @@ def reflexive_relations(view: View) -> Iterator[Finding]:
         )
 
 
-@check_of(
-    "hierarchical_redundancy",
-    "warning",
-    "qskos",
-    "A class stands under another directly and again by way of others.",
-    "类目既直接又间接地隶属于同一个上位类。",
-)
+@check_of("hierarchical_redundancy")
 def hierarchical_redundancy(view: View) -> Iterator[Finding]:
     for id, above in view.parents.items():
         if len(above) < 2:
@@ -123,13 +111,7 @@ def hierarchical_redundancy(view: View) -> Iterator[Finding]:
                 )
 
 
-@check_of(
-    "relation_clashes",
-    "error",
-    "qskos",
-    "Two classes are related although one is above the other (SKOS S27).",
-    "两个类目有上下位关系，却又被标为相关（SKOS S27）。",
-)
+@check_of("relation_clashes")
 def relation_clashes(view: View) -> Iterator[Finding]:
     for a, b in view.related():
         low, high = (a, b) if b in view.ancestors(a) else (b, a)
@@ -145,13 +127,7 @@ def relation_clashes(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "valueless_associative_relations",
-    "note",
-    "qskos",
-    "Two classes that share a parent or a child are also stated as related.",
-    "同位类（或同有一个下位类）又被标为相关，没有增加信息。",
-)
+@check_of("valueless_associative_relations")
 def valueless_associative_relations(view: View) -> Iterator[Finding]:
     for a, b in view.related():
         shared = set(view.parents[a]) & set(view.parents[b]) or set(view.scheme.children[a]) & set(
@@ -169,13 +145,7 @@ def valueless_associative_relations(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "solely_transitive_relations",
-    "note",
-    "qskos",
-    "Classes are related only by broaderTransitive or narrowerTransitive, which no broader supports.",
-    "类目之间只有 broaderTransitive/narrowerTransitive，没有 broader 支撑。",
-)
+@check_of("solely_transitive_relations")
 def solely_transitive_relations(view: View) -> Iterator[Finding]:
     if not any(kind in view.relations for kind in ("broaderTransitive", "narrowerTransitive")):
         return
@@ -194,13 +164,7 @@ def solely_transitive_relations(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "unidirectional_relations",
-    "note",
-    "qskos",
-    "A relation is stated in one direction only.",
-    "关系只在一个方向上声明。",
-)
+@check_of("unidirectional_relations")
 def unidirectional_relations(view: View) -> Iterator[Finding]:
     stated = {(r.source, r.kind, r.target) for r in view.scheme.relations}
     inside = {*view.scheme.classes, *view.scheme.schemes}
@@ -217,13 +181,7 @@ def unidirectional_relations(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "mapping_relations_misuse",
-    "warning",
-    "qskos",
-    "A mapping, which is for other schemes, joins two classes of this one.",
-    "映射关系用于不同体系之间，这里却连接了本体系内的两个类目。",
-)
+@check_of("mapping_relations_misuse")
 def mapping_relations_misuse(view: View) -> Iterator[Finding]:
     homes: dict[str, set[str]] = defaultdict(set)
     for r in view.relations.get("inScheme", ()):
@@ -242,13 +200,7 @@ def mapping_relations_misuse(view: View) -> Iterator[Finding]:
                 )
 
 
-@check_of(
-    "mapping_clashes",
-    "error",
-    "qskos",
-    "Classes match exactly and are also mapped as broader, narrower or related (SKOS S46).",
-    "类目既完全匹配又被映射为上位、下位或相关（SKOS S46）。",
-)
+@check_of("mapping_clashes")
 def mapping_clashes(view: View) -> Iterator[Finding]:
     exact = nx.Graph([(r.source, r.target) for r in view.relations.get("exactMatch", ())])
     group = {id: i for i, part in enumerate(nx.connected_components(exact)) for id in part}
@@ -262,13 +214,7 @@ def mapping_clashes(view: View) -> Iterator[Finding]:
                 )
 
 
-@check_of(
-    "omitted_top_classes",
-    "warning",
-    "qskos",
-    "A concept scheme names no top class, or everything lies on cycles.",
-    "体系没有声明顶层类目，或全部落在循环中。",
-)
+@check_of("omitted_top_classes")
 def omitted_top_classes(view: View) -> Iterator[Finding]:
     named = {r.target for r in view.relations.get("topConceptOf", ())}
     named |= {r.source for r in view.relations.get("hasTopConcept", ())}
@@ -286,13 +232,7 @@ def omitted_top_classes(view: View) -> Iterator[Finding]:
         )
 
 
-@check_of(
-    "top_classes_with_parent",
-    "warning",
-    "qskos",
-    "A class is stated as a top one but has a parent.",
-    "类目被声明为顶层，却有上位类。",
-)
+@check_of("top_classes_with_parent")
 def top_classes_with_parent(view: View) -> Iterator[Finding]:
     tops = {r.source for r in view.relations.get("topConceptOf", ())}
     tops |= {r.target for r in view.relations.get("hasTopConcept", ())}
@@ -308,13 +248,7 @@ def top_classes_with_parent(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "ambiguous_notation",
-    "error",
-    "qskos",
-    "A class mark stands for two classes, or a class has two.",
-    "一个类号对应两个类目，或一个类目有两个类号。",
-)
+@check_of("ambiguous_notation")
 def ambiguous_notation(view: View) -> Iterator[Finding]:
     holders: dict[str, list[str]] = defaultdict(list)
     for item in view.classes:
@@ -352,13 +286,7 @@ def ambiguous_notation(view: View) -> Iterator[Finding]:
             )
 
 
-@check_of(
-    "undefined_skos_resources",
-    "error",
-    "qskos",
-    "The file uses a term of the SKOS namespace that SKOS does not define.",
-    "文件使用了 SKOS 未定义的术语。",
-)
+@check_of("undefined_skos_resources")
 def undefined_skos_resources(view: View) -> Iterator[Finding]:
     for term in view.scheme.unknown_terms:
         yield Finding((), term, view.say("use a term of the recommendation of 2009", "改用 2009 年推荐标准中的术语"))

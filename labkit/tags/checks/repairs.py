@@ -66,7 +66,8 @@ def _with(scheme: Scheme, changed: dict[str, TagClass], **rest: object) -> Schem
 
 def _without_edges(scheme: Scheme, edges: Collection[tuple[str, str]]) -> Done:
     """Take edges child -> parent away, in the classes and in what the file stated."""
-    gone, changed, made = set(edges), {}, []
+    gone, made = set(edges), []
+    changed: dict[str, TagClass] = {}
     for child, parent in sorted(gone):
         item = changed.get(child, scheme[child])
         changed[child] = replace(item, parents=tuple(p for p in item.parents if p != parent))

@@ -1,0 +1,220 @@
+"""Figures of a scheme by itself and on the customers: logic, shape, information."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from itertools import combinations
+
+import networkx as nx
+import numpy as np
+import pandas as pd
+from sklearn.tree import DecisionTreeClassifier
+
+from labkit.tags.association import entropy_bits, facet_labels
+from labkit.tags.checks import check
+from labkit.tags.checks.logic_checks import arrays
+from labkit.tags.checks.registry import View
+from labkit.tags.growth import facets_of
+from labkit.tags.membership import Membership
+from labkit.tags.scheme import Scheme
+from labkit.terms import Say
+
+
+def measure_shape(scheme: Scheme) -> dict[str, float]:
+    """Figures of the graph.
+
+    Returns
+    -------
+    dict
+        ``classes_count``, ``depth`` (longest chain, in edges), ``branching`` (mean size
+        of a class array), ``single_child_share`` of the arrays, ``orphan_share`` of the
+        classes, ``arborescence`` (1: one root, one parent each), ``flow_hierarchy``
+        (share of edges on no cycle), ``reaching_centrality`` (global).
+
+    Notes
+    -----
+    Flow hierarchy: Luo and Magee (2011), doi:10.1002/cplx.20368; global reaching
+    centrality: Mones, Vicsek, Vicsek (2012), doi:10.1371/journal.pone.0033799.
+
+    Examples
+    --------
+    >>> from labkit.tags import make_class
+    >>> shape = measure_shape(Scheme.of([make_class("A"), make_class("B", parents="A"), make_class("C", parents="A")]))
+    >>> shape["depth"], shape["branching"], shape["arborescence"]
+    (1.0, 2.0, 1.0)
+    """
+    graph = scheme.graph
+    sizes = [len(below) for below in scheme.children.values() if below]
+    orphans = [id for id in scheme.roots if not scheme.children[id]]
+    acyclic = nx.is_directed_acyclic_graph(graph)
+    n = max(len(scheme), 1)
+    return {
+        "classes_count": float(len(scheme)),
+        "depth": float(nx.dag_longest_path_length(graph)) if acyclic and len(graph) else np.nan,
+        "branching": float(np.mean(sizes)) if sizes else 0.0,
+        "single_child_share": float(np.mean([size == 1 for size in sizes])) if sizes else 0.0,
+        "orphan_share": len(orphans) / n,
+        "arborescence": float(len(graph) > 0 and nx.is_arborescence(graph)),
+        "flow_hierarchy": float(nx.flow_hierarchy(graph)) if graph.number_of_edges() else np.nan,
+        "reaching_centrality": _reaching_centrality(scheme),
+    }
+
+
+def _reaching_centrality(scheme: Scheme) -> float:
+    n = len(scheme)
+    if n < 2:
+        return np.nan
+    reach = np.array([len(scheme.descendants(id)) for id in scheme.classes]) / (n - 1)
+    return float((reach.max() - reach).sum() / (n - 1))
+
+
+def keeps_one_criterion(scheme: Scheme) -> float:
+    """Share of class arrays that are divided by one criterion; missing where there is none."""
+    total = sum(1 for _ in arrays(View(scheme, Say("en"))))
+    return 1 - len(check(scheme, only=["one_criterion"])) / total if total else np.nan
+
+
+def array_measures(scheme: Scheme, membership: Membership, weights: np.ndarray | None = None) -> dict[str, float]:
+    """Exclusion and union over the class arrays, and information, with customers weighted (for a bootstrap).
+
+    Returns
+    -------
+    dict
+        ``exhaustiveness``: share of a parent's customers in a class below it, mean over
+        arrays; ``overlap_share``: share in two or more; ``largest_overlap``: mean over
+        arrays of the worst pair's Szymkiewicz–Simpson overlap; ``information_bits``:
+        mean of -log2 p over classes; ``left_bits``: H(customer | tag), bits still needed to
+        single a customer out once a tag is known (Chi and Mytkowicz 2008,
+        doi:10.1145/1379092.1379110); ``tags_per_customer``.
+    """
+    n = len(membership.customer_ids)
+    w = np.ones(n) if weights is None else weights
+    covered, doubled, worst = [], [], []
+    for whole, inside in _extents(scheme, membership):
+        total = w[whole].sum()
+        if total <= 0:
+            continue
+        times = inside.sum(axis=0)
+        covered.append(w[whole & (times > 0)].sum() / total)
+        doubled.append(w[whole & (times > 1)].sum() / total)
+        sizes = inside @ w
+        pairs = [
+            (w[inside[i] & inside[j]].sum()) / min(sizes[i], sizes[j])
+            for i, j in combinations(range(len(inside)), 2)
+            if min(sizes[i], sizes[j]) > 0
+        ]
+        worst.append(max(pairs, default=0.0))
+    size = np.asarray(membership.matrix.T.astype(float) @ w).ravel()
+    share = size[size > 0] / w.sum()
+    useful = share[share < 1]
+    p = size[size > 0] / size.sum() if size.sum() else np.array([])
+    return {
+        "exhaustiveness": float(np.mean(covered)) if covered else np.nan,
+        "overlap_share": float(np.mean(doubled)) if doubled else np.nan,
+        "largest_overlap": float(np.mean(worst)) if worst else np.nan,
+        "information_bits": float(-np.log2(useful).mean()) if len(useful) else np.nan,
+        "left_bits": float((p * np.log2(np.maximum(size[size > 0], 1))).sum()) if len(p) else np.nan,
+        "tags_per_customer": float(size.sum() / w.sum()),
+    }
+
+
+def _extents(scheme: Scheme, membership: Membership) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    for parent, below in arrays(View(scheme, Say("en"))):
+        known = [item.id for item in below if item.id in membership]
+        if parent.id in membership and len(known) > 1:
+            yield membership.extent(parent.id), np.stack([membership.extent(id) for id in known])
+
+
+def told_apart_bits(scheme: Scheme, membership: Membership) -> float:
+    """Entropy of the finest groups that a scheme makes of the customers [bit].
+
+    Notes
+    -----
+    Of the combinations of leaf classes a customer is in; with many combinations against
+    customers it is close to the logarithm of their number.
+    """
+    leaves = [tag for tag in membership.tags if tag in scheme and not scheme.children[tag]]
+    if not leaves:
+        return 0.0
+    inside = np.stack([membership.extent(tag) for tag in leaves]).T
+    packed = np.packbits(inside, axis=1)
+    return entropy_bits(np.unique(packed, axis=0, return_counts=True)[1])
+
+
+def marks_needed(scheme: Scheme) -> tuple[float, float]:
+    """Marks to express the attributes of a scheme: by listing all combinations, and by facets.
+
+    Examples
+    --------
+    >>> from labkit.tags import read_catalogue
+    >>> product, total = marks_needed(read_catalogue("faceted"))
+    >>> product > 1e15, total
+    (True, 155)
+    """
+    sizes = [len(tags) for tags in facets_of(scheme).values()]
+    return (
+        (float(np.prod(sizes, dtype=float)), int(sum(sizes)))
+        if sizes
+        else (float(len(scheme.leaves)), len(scheme.leaves))
+    )
+
+
+def decisions_per_customer(scheme: Scheme, membership: Membership) -> tuple[float, float]:
+    """What assigning one customer asks: choices to be made, and classes to be read for them.
+
+    A choice is made in each class array with a class the customer is in; all its classes are read.
+    """
+    choices, read = np.zeros(len(membership.customer_ids)), np.zeros(len(membership.customer_ids))
+    facets = facets_of(scheme)
+    for whole, inside in _extents(scheme, membership):
+        choices += whole
+        read += whole * len(inside)
+    for tags in facets.values():  # facets whose parent has no members of its own
+        parent = scheme[tags[0]].parents[0] if scheme[tags[0]].parents else ""
+        if parent not in membership:
+            here = facet_labels(membership, tags) < len(tags)
+            choices += here
+            read += here * len(tags)
+    return float(choices.mean()), float(read.mean())
+
+
+def stump_accuracy(membership: Membership, portrait: pd.DataFrame, *, least: int = 10) -> pd.DataFrame:
+    """How well each class is told by one attribute alone.
+
+    Parameters
+    ----------
+    membership : Membership
+    portrait : DataFrame
+        ``customer_id`` and attributes; the customers of the membership.
+    least : int
+        Customers in and out of a class below which it is left out.
+
+    Returns
+    -------
+    DataFrame
+        ``tag``, ``attribute``, ``balanced_accuracy`` of the best tree of two splits on one attribute.
+    """
+    frame = portrait.set_index("customer_id").reindex(membership.customer_ids)
+    columns = {}
+    for name in frame.columns:
+        values = frame[name]
+        if pd.api.types.is_bool_dtype(values) or pd.api.types.is_numeric_dtype(values):
+            x = values.to_numpy(dtype=float, na_value=np.nan)[:, None]
+        else:
+            x = pd.get_dummies(values, dummy_na=True).to_numpy(dtype=float)
+        columns[name] = np.where(np.isnan(x), -1e9, x)
+    rows = []
+    for tag in membership.tags:
+        y = membership.extent(tag)
+        if min(y.sum(), (~y).sum()) < least:
+            continue
+        best = ("", 0.0)
+        for name, x in columns.items():
+            guess = (
+                DecisionTreeClassifier(max_leaf_nodes=3, class_weight="balanced", random_state=0).fit(x, y).predict(x)
+            )
+            score = (guess[y].mean() + (~guess[~y]).mean()) / 2
+            if score > best[1]:
+                best = (name, float(score))
+        rows.append((tag, *best))
+    return pd.DataFrame(rows, columns=["tag", "attribute", "balanced_accuracy"])
