@@ -7,7 +7,7 @@ Scheme: Scheme, 2 classes, 1 edges, 1 roots
 """
 
 from labkit.tags.agreement import agreement
-from labkit.tags.association import compare_facets
+from labkit.tags.association import compare_facets, share_within_groups, total_correlation
 from labkit.tags.catalogue import read_catalogue, read_queries
 from labkit.tags.checks import CHECKS, check, explain_checks, prove_arrays, repair_scheme
 from labkit.tags.choice import ancestor_coposting, choose_induction
@@ -15,14 +15,23 @@ from labkit.tags.compare import Comparison, answer_queries, compare, people_sche
 from labkit.tags.drawings import facet_shares, plot_dependence, plot_facets, plot_growth, plot_retrieval, plot_tree
 from labkit.tags.editions import diff
 from labkit.tags.errors import TagError
-from labkit.tags.growth import grow_marks, turning_points
+from labkit.tags.growth import facets_of, grow_marks, turning_points
 from labkit.tags.induction import induce
 from labkit.tags.measures import stump_accuracy
-from labkit.tags.membership import Membership, assign, membership_of
+from labkit.tags.membership import Membership, assign, membership_of, shuffle_members
 from labkit.tags.people import match_words, tagged_share
 from labkit.tags.record import Label, TagClass, make_class
 from labkit.tags.rules import parse_rule
 from labkit.tags.scheme import Relation, Scheme
+from labkit.tags.summary import (
+    count_claims,
+    list_findings,
+    method_names,
+    summarise_findings,
+    summarise_methods,
+    summarise_proof,
+    tell_queries,
+)
 from labkit.tags.taggings import fit_heaps, tag_matrix, tagger_agreement
 from labkit.tags.words import normalise_tags, synonyms_of
 
@@ -43,15 +52,19 @@ __all__ = [
     "choose_induction",
     "compare",
     "compare_facets",
+    "count_claims",
     "diff",
     "explain_checks",
     "facet_shares",
+    "facets_of",
     "fit_heaps",
     "grow_marks",
     "induce",
+    "list_findings",
     "make_class",
     "match_words",
     "membership_of",
+    "method_names",
     "normalise_tags",
     "parse_rule",
     "people_scheme",
@@ -64,10 +77,17 @@ __all__ = [
     "read_catalogue",
     "read_queries",
     "repair_scheme",
+    "share_within_groups",
+    "shuffle_members",
     "stump_accuracy",
+    "summarise_findings",
+    "summarise_methods",
+    "summarise_proof",
     "synonyms_of",
     "tag_matrix",
     "tagged_share",
     "tagger_agreement",
+    "tell_queries",
+    "total_correlation",
     "turning_points",
 ]

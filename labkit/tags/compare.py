@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
@@ -91,9 +92,9 @@ class Comparison:
         best, top = self.winner(), self.ranking()[0]
         f, zh = self.value("f1", best), language == "zh"
         if zh:
-            text = f"宜采用{said[best]}：每次查询不超过 {self.cost} 个标签时，平均 F1 为 {f.value:.2f}（{f.low:.2f}～{f.high:.2f}）"
+            text = f"宜采用{said[best]}：每次查询不超过 {self.cost} 个标签时，平均 F1 为 **{f.value:.2f}**（{f.low:.2f}～{f.high:.2f}）"
         else:
-            text = f"Take the {said[best]} scheme: with at most {self.cost} marks a query its mean F1 is {f.value:.2f} ({f.low:.2f} to {f.high:.2f})"
+            text = f"Take the {said[best]} scheme: with at most {self.cost} marks a query its mean F1 is **{f.value:.2f}** ({f.low:.2f} to {f.high:.2f})"
         if best != top:
             gap = self.difference(top, best)
             told = f"{gap.value:.2f} ({gap.low:.2f} to {gap.high:.2f})"
@@ -112,8 +113,8 @@ class Comparison:
         return text + ("；" + "，".join(parts) + "。" if zh else "; " + ", ".join(parts) + ".")
 
 
-def answer_queries(lab: Lab, queries: tuple[Query, ...]) -> Membership:
-    """Whom each query wants, by its own rule."""
+def answer_queries(lab: Lab | ir.Table | pd.DataFrame, queries: tuple[Query, ...]) -> Membership:
+    """Whom each query wants, by its own rule; ``lab`` as of `assign`."""
     return assign(lab, Scheme.of([make_class(q.id, q.en, q.zh, rule=q.rule_text) for q in queries]))
 
 
@@ -181,7 +182,7 @@ def compare(
     rows: list[tuple[str, str, float, float, float]] = []
     found: dict[str, Retrieval] = {}
     n = len(queries.customer_ids)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=min(draws, 100)).astype(float)
+    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws).astype(float)
     for name, scheme in schemes.items():
         table = tables[name]
         found[name] = measure_retrieval(dimensions_of(scheme, table), queries, cost=cost, seed=seed, draws=draws)
@@ -192,11 +193,10 @@ def compare(
             ("clicks", name, clicks.value, clicks.low, clicks.high),
             ("left_over", name, left.value, left.low, left.high),
         ]
-        value = array_measures(scheme, table)
-        drawn = pd.DataFrame([array_measures(scheme, table, w) for w in weights])
+        value, drawn = array_measures(scheme, table).iloc[0], array_measures(scheme, table, weights)
         for measure, v in value.items():
             low, high = drawn[measure].quantile([0.025, 0.975])
-            rows.append((measure, name, v, low, high))
+            rows.append((str(measure), name, float(v), low, high))
         rows.append(("one_criterion_share", name, keeps_one_criterion(scheme), np.nan, np.nan))
         rows.append(("told_apart_bits", name, told_apart_bits(scheme, table), np.nan, np.nan))
         choices, read = decisions_per_customer(scheme, table)

@@ -49,9 +49,9 @@ def grow_marks(scheme: Scheme, membership: Membership, *, least: int = 1) -> pd.
     rest, rows = [name for name in labels if sizes[name] > 1], list[tuple]()
     product, total = 1.0, 0
     while rest:
-        gains = [len(np.unique(np.stack([codes, labels[name]]), axis=1).T) for name in rest]
+        gains = [len(np.unique(codes * (sizes[name] + 1) + labels[name])) for name in rest]
         name = rest.pop(int(np.argmax(gains)))
-        codes = np.unique(np.stack([codes, labels[name]]), axis=1, return_inverse=True)[1].ravel()
+        codes = np.unique(codes * (sizes[name] + 1) + labels[name], return_inverse=True)[1]
         _, counts = np.unique(codes, return_counts=True)
         product, total = product * sizes[name], total + sizes[name]
         needed = int((counts >= least).sum())

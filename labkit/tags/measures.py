@@ -74,12 +74,19 @@ def keeps_one_criterion(scheme: Scheme) -> float:
     return 1 - len(check(scheme, only=["one_criterion"])) / total if total else np.nan
 
 
-def array_measures(scheme: Scheme, membership: Membership, weights: np.ndarray | None = None) -> dict[str, float]:
-    """Exclusion and union over the class arrays, and information, with customers weighted (for a bootstrap).
+def array_measures(scheme: Scheme, membership: Membership, weights: np.ndarray | None = None) -> pd.DataFrame:
+    """Exclusion and union over the class arrays, and information, a row for each set of customers' weights.
+
+    Parameters
+    ----------
+    scheme : Scheme
+    membership : Membership
+    weights : ndarray, shape (draws, customers), optional
+        How often each customer counts, for a bootstrap; once each by default.
 
     Returns
     -------
-    dict
+    DataFrame
         ``exhaustiveness``: share of a parent's customers in a class below it, mean over
         arrays; ``overlap_share``: share in two or more; ``largest_overlap``: mean over
         arrays of the worst pair's Szymkiewicz–Simpson overlap; ``information_bits``:
@@ -87,41 +94,40 @@ def array_measures(scheme: Scheme, membership: Membership, weights: np.ndarray |
         single a customer out once a tag is known (Chi and Mytkowicz 2008,
         doi:10.1145/1379092.1379110); ``tags_per_customer``.
     """
-    n = len(membership.customer_ids)
-    w = np.ones(n) if weights is None else weights
-    covered, doubled, worst = [], [], []
-    for whole, inside in _extents(scheme, membership):
-        total = w[whole].sum()
-        if total <= 0:
-            continue
-        times = inside.sum(axis=0)
-        covered.append(w[whole & (times > 0)].sum() / total)
-        doubled.append(w[whole & (times > 1)].sum() / total)
-        sizes = inside @ w
-        pairs = [
-            (w[inside[i] & inside[j]].sum()) / min(sizes[i], sizes[j])
-            for i, j in combinations(range(len(inside)), 2)
-            if min(sizes[i], sizes[j]) > 0
-        ]
-        worst.append(max(pairs, default=0.0))
-    size = np.asarray(membership.matrix.T.astype(float) @ w).ravel()
-    share = size[size > 0] / w.sum()
-    useful = share[share < 1]
-    p = size[size > 0] / size.sum() if size.sum() else np.array([])
-    return {
-        "exhaustiveness": float(np.mean(covered)) if covered else np.nan,
-        "overlap_share": float(np.mean(doubled)) if doubled else np.nan,
-        "largest_overlap": float(np.mean(worst)) if worst else np.nan,
-        "information_bits": float(-np.log2(useful).mean()) if len(useful) else np.nan,
-        "left_bits": float((p * np.log2(np.maximum(size[size > 0], 1))).sum()) if len(p) else np.nan,
-        "tags_per_customer": float(size.sum() / w.sum()),
-    }
+    w = np.ones((1, len(membership.customer_ids))) if weights is None else weights.astype(float)
+    shares = [_array_shares(whole, inside, w) for whole, inside in _extents(scheme, membership)]
+    with np.errstate(invalid="ignore", divide="ignore"):
+        size = w @ membership.matrix.astype(float)
+        share = size / w.sum(axis=1, keepdims=True)
+        useful = (share > 0) & (share < 1)
+        bits = np.where(useful, -np.log2(np.where(useful, share, 0.5)), np.nan)
+        p = size / size.sum(axis=1, keepdims=True)
+        left = (p * np.log2(np.maximum(size, 1))).sum(axis=1)
+    columns = np.nanmean(np.stack(shares), axis=0).T if shares else np.full((len(w), 3), np.nan)
+    frame = pd.DataFrame(columns, columns=["exhaustiveness", "overlap_share", "largest_overlap"])
+    known = useful.any(axis=1)
+    frame["information_bits"] = np.where(known, np.nansum(bits, axis=1) / np.maximum(useful.sum(axis=1), 1), np.nan)
+    return frame.assign(left_bits=left, tags_per_customer=size.sum(axis=1) / w.sum(axis=1))
+
+
+def _array_shares(whole: np.ndarray, inside: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Covered, doubled and the worst pair's overlap of one array, for each set of weights: shape (3, draws)."""
+    total = w @ whole
+    times = inside.sum(axis=0)
+    sizes = w @ inside.T
+    worst = np.zeros(len(w))
+    for i, j in combinations(range(len(inside)), 2):
+        both = inside[i] & inside[j]
+        if both.any():
+            worst = np.maximum(worst, (w @ both) / np.maximum(np.minimum(sizes[:, i], sizes[:, j]), 1e-12))
+    safe = np.where(total > 0, total, np.nan)
+    return np.stack([w @ (whole & (times > 0)) / safe, w @ (whole & (times > 1)) / safe, worst])
 
 
 def _extents(scheme: Scheme, membership: Membership) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     for parent, below in arrays(View(scheme, Say("en"))):
         known = [item.id for item in below if item.id in membership]
-        if parent.id in membership and len(known) > 1:
+        if parent.id in membership and len(known) > 1 and membership.counts[parent.id]:
             yield membership.extent(parent.id), np.stack([membership.extent(id) for id in known])
 
 

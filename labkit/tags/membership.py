@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
+import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
@@ -76,6 +77,13 @@ class Membership:
         return Membership(self.customer_ids[chosen], self.tags, self.matrix.tocsr()[chosen].tocsc(), self.not_computed)
 
 
+def shuffle_members(membership: Membership, *, seed: int) -> Membership:
+    """The same classes on customers drawn at random: what chance alone gives."""
+    order = np.random.default_rng(seed).permutation(len(membership.customer_ids))
+    shuffled = membership.rows(order)
+    return Membership(membership.customer_ids, shuffled.tags, shuffled.matrix, shuffled.not_computed)
+
+
 def membership_of(columns: dict[str, np.ndarray], customer_ids: Sequence[str] | None = None) -> Membership:
     """A membership from one boolean array a class, as in tests and for people's own tags."""
     n = len(next(iter(columns.values()), () if customer_ids is None else customer_ids))
@@ -87,13 +95,14 @@ def membership_of(columns: dict[str, np.ndarray], customer_ids: Sequence[str] | 
     return Membership(ids, tuple(columns), matrix, {})
 
 
-def assign(lab: Lab | ir.Table, scheme: Scheme) -> Membership:
+def assign(lab: Lab | ir.Table | pd.DataFrame, scheme: Scheme) -> Membership:
     """Evaluate the rules of a scheme on the customers, in one pass on their engine.
 
     Parameters
     ----------
-    lab : Lab or Table
-        A lab, or any Ibis table with ``customer_id`` and a row a customer.
+    lab : Lab, Table or DataFrame
+        A lab; or a portrait worked out already, as an Ibis table or a frame with
+        ``customer_id`` and a row a customer, where several schemes are tried on it.
     scheme : Scheme
 
     Returns
@@ -109,7 +118,10 @@ def assign(lab: Lab | ir.Table, scheme: Scheme) -> Membership:
     TagError
         If a rule cannot be parsed, or compares with a value of another type.
     """
-    table = portrait_table(lab) if isinstance(lab, Lab) else lab
+    if isinstance(lab, Lab):
+        table = portrait_table(lab)
+    else:
+        table = lab if isinstance(lab, ir.Table) else ibis.memtable(pa.Table.from_pandas(lab, preserve_index=False))
     rules, missing = {}, {}
     for item in scheme.classes.values():
         if not item.rule:
@@ -126,7 +138,7 @@ def assign(lab: Lab | ir.Table, scheme: Scheme) -> Membership:
     return Membership(made.customer_ids, made.tags, made.matrix, missing)
 
 
-def _evaluate(table: ir.Table, rules: dict, lab: Lab | ir.Table) -> tuple[np.ndarray, list[np.ndarray]]:
+def _evaluate(table: ir.Table, rules: dict, lab: object) -> tuple[np.ndarray, list[np.ndarray]]:
     """Customer ids in order, and a boolean array a rule."""
     asked = table.select("customer_id", **{f"r{i}": rule.fill_null(False) for i, rule in enumerate(rules.values())})
     backend = lab.backend if isinstance(lab, Lab) else table._find_backend(use_default=True)

@@ -8,7 +8,7 @@ from itertools import combinations
 import numpy as np
 import pandas as pd
 
-from labkit.estimates import estimate_share
+from labkit.estimates import Estimate, estimate_share
 from labkit.tags.association import compare_facets
 from labkit.tags.checks.logic_checks import arrays, facets, is_residual
 from labkit.tags.checks.registry import Finding, View, check_of
@@ -186,7 +186,8 @@ def prove_arrays(scheme: Scheme, membership: Membership, *, fewest: int = 1, lan
     scheme : Scheme
     membership : Membership
     fewest : int
-        Customers of the parent below which an array is left out.
+        Customers of the parent below which an array is left out, and of a gap or overlap
+        below which its share is missing.
     language : {"en", "zh"}
         Of the classes' names.
 
@@ -221,16 +222,18 @@ def prove_arrays(scheme: Scheme, membership: Membership, *, fewest: int = 1, lan
             ),
             default=0.0,
         )
+        gap, doubled = n - int((times > 0).sum()), int((times > 1).sum())
+        told = covered if gap == 0 or gap >= fewest else Estimate(np.nan, np.nan, np.nan, n)
         rows.append(
             {
                 "parent": parent.name(language),
                 "classes_count": len(known),
                 "customers_count": n,
-                "exhaustive_share": covered.value,
-                "low_share": covered.low,
-                "high_share": covered.high,
+                "exhaustive_share": told.value,
+                "low_share": told.low,
+                "high_share": told.high,
                 "residual_share": float(left.sum() / n),
-                "overlap_share": float((times > 1).sum() / n),
+                "overlap_share": doubled / n if doubled == 0 or doubled >= fewest else np.nan,
                 "largest_overlap": worst,
                 "exclusive": _verdict(parent.exclusive, not (times > 1).any()),
                 "exhaustive": _verdict(parent.exhaustive, bool((times > 0).all())),

@@ -1,0 +1,139 @@
+"""Tags as a manager reads them: methods in columns, checks in rows, small counts left out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import pandas as pd
+
+from labkit import terms
+from labkit.tags.catalogue import Query
+from labkit.tags.checks import CHECKS
+from labkit.tags.compare import Comparison
+from labkit.tags.scheme import Scheme
+from labkit.terms import Language
+
+#: Measures by what they are about, for the tables of the comparison.
+GROUPS = {
+    "rules": ("exhaustiveness", "overlap_share", "largest_overlap", "one_criterion_share", "orphan_share", "flow_hierarchy"),
+    "cost": ("classes_count", "product_count", "depth", "branching", "single_child_share", "arborescence", "reaching_centrality", "choices_count", "classes_read_count"),
+    "use": ("f1", "clicks", "left_over", "information_bits", "left_bits", "told_apart_bits", "tags_per_customer"),
+}  # fmt: skip
+_SHARES = (
+    "exhaustiveness",
+    "overlap_share",
+    "largest_overlap",
+    "one_criterion_share",
+    "single_child_share",
+    "orphan_share",
+)
+_RAISED = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
+_ORDER = ("error", "warning", "note")
+
+
+def summarise_methods(comparison: Comparison, group: str, language: Language) -> pd.DataFrame:
+    """Measures in rows, methods in columns, each figure with its interval where it has one.
+
+    Parameters
+    ----------
+    comparison : Comparison
+    group : {"rules", "cost", "use"}
+    language : {"en", "zh"}
+
+    Returns
+    -------
+    DataFrame
+        ``measure`` and a column of text a method.
+    """
+    rows = []
+    for measure in GROUPS[group]:
+        row = {"measure": measure}
+        for method in comparison.retrieval:
+            found = comparison.value(measure, method)
+            row[method] = _told(measure, (found.value, found.low, found.high), language)
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def _told(measure: str, values: tuple[float, float, float], language: Language) -> str:
+    value, low, high = (_number(measure, v) for v in values)
+    if pd.isna(values[0]):
+        return "–"
+    if pd.isna(values[1]):
+        return value
+    return f"{value}（{low}～{high}）" if language == "zh" else f"{value} ({low} to {high})"
+
+
+def _number(measure: str, value: float) -> str:
+    if measure in _SHARES:
+        return f"{100 * value:.1f}%"
+    if abs(value) >= 1e6:
+        digits = len(f"{value:.0f}") - 1
+        return f"{value / 10**digits:.1f}×10{str(digits).translate(_RAISED)}"
+    return f"{value:,.0f}" if float(value).is_integer() and measure not in ("f1",) else f"{value:,.2f}"
+
+
+def summarise_findings(found: pd.DataFrame, language: Language) -> pd.DataFrame:
+    """What checks found, a row a check: ``check``, ``asks``, ``severity``, ``findings_count``; errors first."""
+    counts = found.groupby("check").size()
+    rows = [
+        (
+            name,
+            CHECKS[name].explain(language) if name in CHECKS else name,
+            found.loc[found["check"] == name, "severity"].iloc[0],
+            int(n),
+        )
+        for name, n in counts.items()
+    ]
+    frame = pd.DataFrame(rows, columns=["check", "asks", "severity", "findings_count"])
+    frame["_order"] = frame["severity"].map({name: i for i, name in enumerate(_ORDER)})
+    return frame.sort_values(
+        ["_order", "findings_count"], ascending=[True, False], kind="stable", ignore_index=True
+    ).drop(columns="_order")
+
+
+def list_findings(found: pd.DataFrame, most: int = 12, each: int = 4) -> pd.DataFrame:
+    """The gravest findings one by one: ``severity``, ``why``, ``repair``; a few of each check."""
+    ordered = found.assign(_order=found["severity"].map({name: i for i, name in enumerate(_ORDER)}))
+    ordered = ordered.sort_values("_order", kind="stable")
+    few = ordered[ordered.groupby("check").cumcount() < each]
+    return few[["severity", "why", "repair"]].head(most).reset_index(drop=True)
+
+
+def tell_queries(
+    comparison: Comparison, queries: tuple[Query, ...], language: Language, schemes: Mapping[str, Scheme] | None = None
+) -> pd.DataFrame:
+    """Each query with how well each method answers it: ``query``, ``customers_count``, a column of F1 a method."""
+    texts = {query.id: query.text(language) for query in queries}
+    tables = {name: found.by_query.set_index("query") for name, found in comparison.retrieval.items()}
+    first = next(iter(tables.values()))
+    frame = pd.DataFrame(
+        {"query": [texts.get(q, q) for q in first.index], "customers_count": first["customers_count"].to_numpy()}
+    )
+    for name, table in tables.items():
+        frame[name] = table.loc[first.index, "f1"].to_numpy()
+    return frame
+
+
+def summarise_proof(proof: pd.DataFrame) -> pd.DataFrame:
+    """Class arrays whose claims the customers refute, worst first; of the rest nothing is to be told."""
+    refuted = proof[(proof["exclusive"] == "refuted") | (proof["exhaustive"] == "refuted")]
+    return refuted.sort_values("exhaustive_share", kind="stable", ignore_index=True)
+
+
+def count_claims(proofs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
+    """Claims that hold, by method: ``method``, ``arrays_count``, ``exclusive_count`` and ``exhaustive_count`` claimed, each with those that hold."""
+    rows = []
+    for method, proof in proofs.items():
+        row: dict[str, object] = {"method": method, "arrays_count": len(proof)}
+        for claim in ("exclusive", "exhaustive"):
+            claimed = proof[proof[claim] != "not_claimed"]
+            row[f"{claim}_claimed_count"] = len(claimed)
+            row[f"{claim}_held_count"] = int((claimed[claim] == "holds").sum())
+        rows.append(row)
+    return pd.DataFrame(rows)
+
+
+def method_names(methods: Mapping[str, object], language: Language) -> dict[str, str]:
+    """Titles of the methods compared."""
+    return {name: terms.category("method", name, language) for name in methods}
