@@ -17,7 +17,7 @@ from labkit.tags.editions import diff
 from labkit.tags.errors import TagError
 from labkit.tags.growth import facets_of, grow_marks, turning_points
 from labkit.tags.induction import induce
-from labkit.tags.measures import stump_accuracy
+from labkit.tags.measures import measure_shape, stump_accuracy
 from labkit.tags.membership import Membership, assign, membership_of, shuffle_members
 from labkit.tags.people import match_words, tagged_share
 from labkit.tags.record import Label, TagClass, make_class
@@ -25,11 +25,16 @@ from labkit.tags.rules import parse_rule
 from labkit.tags.scheme import Relation, Scheme
 from labkit.tags.summary import (
     count_claims,
+    list_classes,
     list_findings,
+    main_classes,
     method_names,
+    most_telling,
+    round_trip,
     summarise_findings,
     summarise_methods,
     summarise_proof,
+    tell_counts,
     tell_queries,
 )
 from labkit.tags.taggings import fit_heaps, tag_matrix, tagger_agreement
@@ -60,11 +65,15 @@ __all__ = [
     "fit_heaps",
     "grow_marks",
     "induce",
+    "list_classes",
     "list_findings",
+    "main_classes",
     "make_class",
     "match_words",
+    "measure_shape",
     "membership_of",
     "method_names",
+    "most_telling",
     "normalise_tags",
     "parse_rule",
     "people_scheme",
@@ -77,6 +86,7 @@ __all__ = [
     "read_catalogue",
     "read_queries",
     "repair_scheme",
+    "round_trip",
     "share_within_groups",
     "shuffle_members",
     "stump_accuracy",
@@ -87,6 +97,7 @@ __all__ = [
     "tag_matrix",
     "tagged_share",
     "tagger_agreement",
+    "tell_counts",
     "tell_queries",
     "total_correlation",
     "turning_points",

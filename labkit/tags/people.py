@@ -32,21 +32,21 @@ def match_words(
     Returns
     -------
     DataFrame
-        ``tag``; ``customers_count``; ``class_name``: the class with the highest F1;
+        ``tag``; ``customers_count``; ``class_name``: the class it fits best;
         ``inside_share`` of the word's customers in it, with ends (Wilson); ``base_share``
         of all customers in it; ``lift`` of the one over the other; ``known``: whether the word is a name or alias of a class.
 
     Notes
     -----
     People tag some customers, not all whom a word fits, so how much of the class has the
-    word says nothing. The class is the one with the highest lower end of the share less
-    its base share: few customers, or a class of nearly all, prove little.
+    word says nothing. The class is the one whose share, at its lower end, goes furthest
+    from the base share towards one: few customers, or a class of nearly all, prove little.
     """
     n = len(rules.customer_ids)
     names = synonyms_of(scheme)
     base = rules.counts.to_numpy() / n
     table = rules.matrix.astype(np.int32)
-    useful = (base > 0) & (base < 0.6) & np.array([bool(scheme[t].rule) for t in rules.tags])
+    useful = (base > 0) & (base < 1) & np.array([bool(scheme[t].rule) for t in rules.tags])
     rows = []
     for tag in people.tags:
         own = people.extent(tag)
@@ -55,7 +55,7 @@ def match_words(
             continue
         inside = np.asarray(table.T @ own.astype(np.int32)).ravel()
         low = np.array([estimate_share(int(h), size).low for h in inside])
-        gain = np.where(useful, low - base, -1.0)
+        gain = np.where(useful, (low - base) / np.where(useful, 1 - base, 1.0), -1.0)
         at = int(gain.argmax())
         share = estimate_share(int(inside[at]), size)
         rows.append(

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
-from labkit import terms
+from labkit import privacy, terms
+from labkit.tags.association import entropy_bits
 from labkit.tags.catalogue import Query
 from labkit.tags.checks import CHECKS
 from labkit.tags.compare import Comparison
+from labkit.tags.membership import Membership
 from labkit.tags.scheme import Scheme
 from labkit.terms import Language
 
@@ -137,3 +141,66 @@ def count_claims(proofs: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
 def method_names(methods: Mapping[str, object], language: Language) -> dict[str, str]:
     """Titles of the methods compared."""
     return {name: terms.category("method", name, language) for name in methods}
+
+
+def main_classes(scheme: Scheme) -> Scheme:
+    """The tree of a scheme without its facets and what only groups them."""
+    dropped = {item.id for item in scheme.classes.values() if item.facet}
+    dropped |= {scheme[id].facet for id in dropped}
+    kept = [id for id in scheme.classes if id not in dropped]
+    # What is left of the groups has no rule, and nothing with a rule under it.
+    ruled = {id for id in kept if scheme[id].rule}
+    needed = ruled | {above for id in ruled for above in scheme.ancestors(id) if scheme[above].rule}
+    return scheme.subset([id for id in kept if id in needed] if ruled else kept)
+
+
+def tell_counts(membership: Membership, scheme: Scheme, fewest: int) -> dict[str, float]:
+    """Customers of each class as may be shown: of few, and of the smallest sibling that would give them away, missing."""
+    counts = {id: float(membership.counts[id]) for id in scheme.classes if id in membership}
+    for below in scheme.children.values():
+        known = [id for id in below if id in counts]
+        table = pd.DataFrame({"id": known, "n": [counts[id] for id in known]})
+        shown = privacy.suppress_small_cells(table, count="n", values=[], minimum=fewest)
+        counts |= dict(zip(known, shown["n"], strict=True))
+    return counts
+
+
+def list_classes(scheme: Scheme, counts: Mapping[str, float], language: Language) -> pd.DataFrame:
+    """Classes in order: ``class_name``, ``parent`` (its name), ``rule``, ``customers_count``."""
+    rows = [
+        (
+            item.name(language),
+            ", ".join(scheme[p].name(language) for p in item.parents if p in scheme) or "–",
+            item.rule,
+            counts.get(item.id),
+        )
+        for item in scheme.classes.values()
+    ]
+    frame = pd.DataFrame(rows, columns=["class_name", "parent", "rule", "customers_count"])
+    return frame.astype({"customers_count": float})
+
+
+def most_telling(shares: pd.DataFrame, most: int) -> pd.DataFrame:
+    """The facets of highest entropy, the most telling first.
+
+    Parameters
+    ----------
+    shares : DataFrame
+        Of `facet_shares`.
+    most : int
+    """
+    bits = {
+        facet: entropy_bits(part["customers_count"].to_numpy(dtype=float)) for facet, part in shares.groupby("facet")
+    }
+    order = sorted(bits, key=lambda facet: (-bits[facet], facet))[:most]
+    return pd.concat([shares[shares["facet"] == facet] for facet in order], ignore_index=True) if order else shares
+
+
+def round_trip(scheme: Scheme, folder: Path) -> bool:
+    """Whether a scheme written as SKOS and read again has the same classes, parents, names and rules."""
+    scheme.write(folder / "scheme.ttl")
+    again = Scheme.read(folder / "scheme.ttl")
+    return set(again.classes) == set(scheme.classes) and all(
+        (set(a.parents), a.rule, set(a.labels)) == (set(b.parents), b.rule, set(b.labels))
+        for a, b in ((again[id], item) for id, item in scheme.classes.items())
+    )

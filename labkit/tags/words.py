@@ -95,7 +95,7 @@ def normalise_tags(
     for written, word in formed.items():
         sizes[word] += counts[written]
     slips = _slips(sizes) if spelling else {}
-    known = {normalise_word(a): normalise_word(b) for a, b in (synonyms or {}).items()}
+    known = {normalise_word(a): b for a, b in (synonyms or {}).items()}
     final, reasons = {}, {}
     for written, word in formed.items():
         kept = slips.get(word, word)

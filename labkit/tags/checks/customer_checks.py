@@ -135,18 +135,15 @@ def rule_without_data(view: View) -> Iterator[Finding]:
 @check_of("facets_depend")
 def facets_depend(view: View) -> Iterator[Finding]:
     pairs = compare_facets(_members(view), {name: [i.id for i in items] for name, items in facets(view).items()})
-    for row in pairs.itertuples():
-        if row.discovery and row.cramers_v >= _STRONG:
-            yield Finding(
-                (),
-                view.say(
-                    f"{row.facet} and {row.other_facet}: V {row.cramers_v:.2f}, {row.shared_bits:.2f} bits shared",
-                    f"{row.facet} 与 {row.other_facet}：V {row.cramers_v:.2f}，共享信息 {row.shared_bits:.2f} 比特",
-                ),
-                view.say("derive one from the other, or merge them", "由一个推出另一个，或合并"),
-                0,
-                int(row.customers_count),
-            )
+    for row in pairs[pairs["discovery"] & (pairs["cramers_v"] >= _STRONG)].itertuples():
+        a, b = view.name(str(row.facet)), view.name(str(row.other_facet))
+        v, bits = float(row.cramers_v), float(row.shared_bits)
+        why = view.say(
+            f"{a} and {b}: V {v:.2f}, {bits:.2f} bits shared", f"{a} 与 {b}：V {v:.2f}，共享信息 {bits:.2f} 比特"
+        )
+        repair = view.say("derive one from the other, or merge them", "由一个推出另一个，或合并")
+        known = tuple(name for name in (str(row.facet), str(row.other_facet)) if name in view.scheme)
+        yield Finding(known, why, repair, 0, int(row.customers_count))
 
 
 @check_of("members_imply")
