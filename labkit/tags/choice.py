@@ -23,7 +23,7 @@ from labkit.terms import Language
 #: Share of broader tags also written, from which induction has a chance; and taxonomic F from which a tree is any use.
 TRUSTED_COPOSTING, TRUSTED_F = 0.3, 0.4
 _GRID: dict[str, list[dict[str, float]]] = {
-    "subsumption": [{"threshold": t, "lift": l} for t in (0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.9) for l in (1.0, 5.0)],
+    "subsumption": [{"threshold": t, "lift": l} for t in (0.2, 0.3, 0.4, 0.5, 0.65, 0.8, 0.9) for l in (0.0, 5.0)],
     "heymann": [{"threshold": t} for t in (0.05, 0.1, 0.2, 0.3, 0.5)],
     "generality": [{"threshold": t} for t in (0.1, 0.2, 0.3, 0.5, 0.7)],
     "tibely_a": [{"omega": w} for w in (0.2, 0.4, 0.7, 0.9)],

@@ -38,7 +38,7 @@ def induce(
     names : mapping of str to str, optional
         Tag -> its name, besides what ``label`` says.
     **parameters
-        ``subsumption``: ``threshold`` (0.8) t, ``lift`` (1): least ratio of P(x|y) to P(x).
+        ``subsumption``: ``threshold`` (0.8) t, ``lift`` (0): least ratio of P(x|y) to P(x).
         ``heymann``: ``threshold`` (0.1) of the cosine. ``generality``: ``threshold``
         (0.3) of P(x|y). ``tibely_a``: ``omega`` (0.4). ``tibely_b``: ``z`` (10).
         ``evidence``: ``threshold`` (0.5) of the chance, ``constant`` and a weight for
@@ -249,7 +249,7 @@ def _without_cycles(edges: list[tuple[int, int]], strength: np.ndarray) -> list[
 
 #: Method -> how it works, and its parameters with their defaults.
 METHODS: dict[str, tuple[Callable[..., list[tuple[int, int]]], dict[str, float]]] = {
-    "subsumption": (_subsume, {"threshold": 0.8, "lift": 1.0}),
+    "subsumption": (_subsume, {"threshold": 0.8, "lift": 0.0}),
     "heymann": (_heymann, {"threshold": 0.1}),
     "generality": (_general, {"threshold": 0.3}),
     "tibely_a": (_tibely_a, {"omega": 0.4}),

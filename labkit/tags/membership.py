@@ -170,10 +170,23 @@ def _inherit(scheme: Scheme, own: dict[str, np.ndarray], missing: dict[str, str]
         if id in own:
             columns[id] = limits[id]
         elif id not in missing:
-            below = [limits[b] for b in scheme.descendants(id) if b in own]
+            below = [limits[b] for b in _parts(scheme, id) if b in own]
             if below:
                 columns[id] = np.logical_or.reduce(below)
     return columns
+
+
+def _parts(scheme: Scheme, id: str) -> tuple[str, ...]:
+    """What a class without a rule is made of: its subclasses, or what is grouped under it where it has none."""
+    found: dict[str, None] = {}
+    queue = [id]
+    for at in queue:  # grows while it is walked
+        below = [
+            child for child in scheme.children[at] if scheme[child].relation != "grouped_by" and child not in found
+        ]
+        found |= dict.fromkeys(below)
+        queue += below
+    return tuple(found) or scheme.descendants(id)
 
 
 def top_down(scheme: Scheme) -> list[str]:

@@ -20,7 +20,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from labkit import terms
+from labkit import privacy, terms
 from labkit.tags.errors import TagError
 from labkit.tags.record import KINDS, RELATIONS, STATUSES, TEXT_FIELDS, Label, TagClass
 from labkit.tags.scheme import Method, ReadingProblem, Relation, Scheme
@@ -189,7 +189,7 @@ def _from_rows(rows: list[tuple[int, list[str]]], name: str, about: dict) -> Sch
     at = {field: found[0] for field, found in places.items()} | {"id": key}
     classes = []
     for line, row in fit:
-        cell = {field: row[i].strip() if i < len(row) else "" for field, i in at.items()}
+        cell = {field: _plain(row[i]) if i < len(row) else "" for field, i in at.items()}
         if not cell["id"]:
             problems.append(ReadingProblem("bad_row", (), f"row {line} has no id", line, header[key]))
             continue
@@ -197,6 +197,12 @@ def _from_rows(rows: list[tuple[int, list[str]]], name: str, about: dict) -> Sch
     if not classes:
         raise TagError(f"{name}: no row below the header is a class; a scheme needs at least one")
     return Scheme.of(_resolve_parents(classes), problems=tuple(problems), **about)
+
+
+def _plain(cell: str) -> str:
+    """A cell without spaces around it, and without the quote that keeps a spreadsheet from running it."""
+    text = cell.strip()
+    return text[1:] if text.startswith("'") and privacy.safe_text(text[1:]) == text else text
 
 
 def _places(header: Sequence[str]) -> dict[str, list[int]]:

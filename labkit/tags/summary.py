@@ -189,9 +189,10 @@ def most_telling(shares: pd.DataFrame, most: int) -> pd.DataFrame:
         Of `facet_shares`.
     most : int
     """
-    bits = {
-        facet: entropy_bits(part["customers_count"].to_numpy(dtype=float)) for facet, part in shares.groupby("facet")
-    }
+    bits = {}
+    for facet, part in shares.groupby("facet"):
+        rest = max(1 - part["share"].sum(), 0.0)  # in no class, or in one of few
+        bits[str(facet)] = entropy_bits(np.append(part["share"].to_numpy(), rest))
     order = sorted(bits, key=lambda facet: (-bits[facet], facet))[:most]
     return pd.concat([shares[shares["facet"] == facet] for facet in order], ignore_index=True) if order else shares
 
