@@ -11,6 +11,7 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 import pyarrow as pa
+import pyarrow.compute as pc
 from scipy import sparse
 
 from labkit.lab import Lab
@@ -88,9 +89,9 @@ def membership_of(columns: dict[str, np.ndarray], customer_ids: Sequence[str] | 
     """A membership from one boolean array a class, as in tests and for people's own tags."""
     n = len(next(iter(columns.values()), () if customer_ids is None else customer_ids))
     ids = np.asarray([f"C{i:07d}" for i in range(n)] if customer_ids is None else customer_ids, dtype=object)
-    where = [np.flatnonzero(column) for column in columns.values()]
+    where = [np.flatnonzero(column).astype(np.int32) for column in columns.values()]
     indptr = np.concatenate([[0], np.cumsum([len(w) for w in where])]).astype(np.int64)
-    indices = np.concatenate(where).astype(np.int32) if where else np.array([], dtype=np.int32)
+    indices = np.concatenate(where) if where else np.array([], dtype=np.int32)
     matrix = sparse.csc_matrix((np.ones(len(indices), dtype=bool), indices, indptr), shape=(n, len(columns)))
     return Membership(ids, tuple(columns), matrix, {})
 
@@ -143,15 +144,16 @@ def _evaluate(table: ir.Table, rules: dict, lab: object) -> tuple[np.ndarray, li
     asked = table.select("customer_id", **{f"r{i}": rule.fill_null(False) for i, rule in enumerate(rules.values())})
     backend = lab.backend if isinstance(lab, Lab) else table._find_backend(use_default=True)
     result: pa.Table = backend.to_pyarrow(asked)
-    ids = result.column(0).to_numpy(zero_copy_only=False).astype(object)
-    if len(set(ids)) != len(ids):
+    ids = result.column(0)
+    if pc.count_distinct(ids).as_py() != len(ids):
         raise TagError("customer_id stands several times in the table: rules need one row a customer")
-    order = np.argsort(ids, kind="stable")
-    columns = [
-        result.column(i + 1).combine_chunks().cast(pa.uint8()).to_numpy(zero_copy_only=False)[order].view(bool)
-        for i in range(len(rules))
-    ]
-    return ids[order], columns
+    order = pc.sort_indices(ids).to_numpy()
+    sorted_already = bool((order == np.arange(len(order))).all())
+    columns = []
+    for i in range(len(rules)):
+        bits = result.column(i + 1).combine_chunks().cast(pa.uint8()).to_numpy(zero_copy_only=False).view(bool)
+        columns.append(bits if sorted_already else bits[order])
+    return ids.take(order).to_numpy().astype(object), columns
 
 
 def _inherit(scheme: Scheme, own: dict[str, np.ndarray], missing: dict[str, str]) -> dict[str, np.ndarray]:

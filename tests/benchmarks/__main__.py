@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.benchmarks.peers import compare_bills, compare_scorecard, compare_shift
+from tests.benchmarks.tag_peers import compare_checks, compare_subsumption
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parents[1] / "data" / "sample"
@@ -119,7 +120,23 @@ energy, highest, minutes = by["wh"].sum(), by["wh"].max(), by["interval_min"].su
         ),
         *(
             Case(f"notebook {no} in both languages, with pages", f"from labkit.report.run import run_report; run_report({str(SAMPLE)!r}, {str(folder / 'reports')!r}, only=[{no!r}], progress=False)", 120, None)
-            for no in ("09", "10")
+            for no in ("02", "03", "09", "10")
+        ),
+        Case("(make portraits of 1,000,000 customers)", f"from pathlib import Path; from tests.benchmarks.tag_peers import make_portraits; make_portraits(Path({str(folder / 'portraits.parquet')!r}), 1_000_000)"),
+        Case(
+            "tags.assign, rules of the combined scheme (193 of them) on 1,000,000 portraits",
+            f"table = ibis.read_parquet({str(folder / 'portraits.parquet')!r}); found = tags.assign(table, library); assert found.matrix.shape[0] == 1_000_000",
+            10, None, "import ibis; from labkit import tags; library = tags.read_catalogue('combined')",
+        ),
+        Case(
+            "tags.induce, co-occurrence and subsumption of 8,000,000 taggings of 1,000,000 customers with 500 tags",
+            "tags.induce(table, 'subsumption', threshold=0.5)", 20, 4000,
+            "from labkit import tags; from tests.benchmarks.tag_peers import taggings; table = taggings(1_000_000, 500, 8)",
+        ),
+        Case(
+            "tags.check, a thesaurus of 7,400 classes and some 110,000 triples, after parsing",
+            "tags.check(scheme)", 3, None,
+            f"from labkit import tags; from tests.benchmarks.tag_peers import thesaurus; thesaurus(7400).write({str(folder / 'large.ttl')!r}); scheme = tags.Scheme.read({str(folder / 'large.ttl')!r})",
         ),
         Case("Ctrl-C: from the signal to the stopped query", _CTRL_C, 1, None),
     ]  # fmt: skip
@@ -175,6 +192,7 @@ def main(only: str = "") -> None:
         # Last: a child's peak counts this process's own from before it began.
         if only in "peer":
             beside = [compare_bills(Path(folder)).row, compare_shift().row, compare_scorecard(Path(folder)).row]
+            beside += [compare_checks(Path(folder)).row, compare_subsumption().row]
             print(*beside, sep="\n", flush=True)
     peers = [
         "",

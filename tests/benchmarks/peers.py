@@ -92,7 +92,7 @@ def compare_bills(folder: Path, customers: int = 4000, peer_runs: int = 200) -> 
     """Bills of the same rate and load, by `bill_loads` and by PySAM."""
     from labkit.tariffs import Tariff, bill_loads
 
-    python = _environment(folder / "pysam", PYSAM)
+    python = make_environment(folder / "pysam", PYSAM)
     rate, load = commercial_rate(), commercial_load()
     for name, content in (("rate.json", rate), ("load.json", load.tolist())):
         (folder / name).write_text(json.dumps(content), encoding="utf-8")
@@ -112,7 +112,7 @@ def compare_bills(folder: Path, customers: int = 4000, peer_runs: int = 200) -> 
     return Beside(what, seconds / customers * 1000, peer["seconds"] / peer_runs * 1000, float(apart), 20, 0.05)
 
 
-def _environment(folder: Path, *packages: str) -> str:
+def make_environment(folder: Path, *packages: str) -> str:
     """Python of a new environment with some packages."""
     subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
     subprocess.run([str(folder / "bin" / "pip"), "install", "-q", *packages], check=True, capture_output=True)
@@ -157,7 +157,7 @@ def compare_scorecard(folder: Path, customers: int = 100_000) -> Beside:
     train = np.random.default_rng(2).random(customers) < 0.7
     np.savez(folder / "cases.npz", x=x, bad=bad, train=train)
     (folder / "score_peer.py").write_text(_SCORE_PEER, encoding="utf-8")
-    python = _environment(folder / "optbinning", OPTBINNING)
+    python = make_environment(folder / "optbinning", OPTBINNING)
     command = [python, "-W", "ignore", str(folder / "score_peer.py"), str(folder / "cases.npz")]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     peer = json.loads(done.stdout.strip().split("\n")[-1])

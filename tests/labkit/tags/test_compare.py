@@ -57,7 +57,7 @@ def test_the_library_is_large_bilingual_and_complete() -> None:
     for item in known.values():
         assert item.name("en") != item.id and item.name("zh") != item.name("en"), item.id
         assert {note.language for note in item.notes} == {"en", "zh"}, item.id
-        assert item.owner and item.refresh and item.sources or item.relation == "grouped_by", item.id
+        assert (item.owner and item.refresh and item.sources) or item.relation == "grouped_by", item.id
         assert item.rule or item.kind == "manual" or item.relation == "grouped_by" or item.id == "K", item.id
     assert {item.status for item in known.values()} >= {"accepted", "candidate", "deprecated"}
     groups = {
