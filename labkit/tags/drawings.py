@@ -203,7 +203,15 @@ def plot_dependence(pairs: pd.DataFrame, *, names: Mapping[str, str], label: str
             v = float(grid[j, i])
             ax.add_patch(_square(i, j, v))
             if v >= 0.5:
-                ax.text(i, j, f"{v:.1f}".removeprefix("0"), ha="center", va="center", fontsize=7, color="white")
+                ax.text(
+                    i,
+                    j,
+                    f"{v:.1f}".removeprefix("0"),
+                    ha="center",
+                    va="center",
+                    fontsize=7.5,
+                    color="white" if v >= 0.7 else figures.INK,
+                )
         ax.set_xlim(-0.5, len(names) - 0.5)
         ax.set_ylim(len(names) - 0.5, -0.5)
         ax.set_yticks(range(len(names)), list(names.values()), fontsize=8)

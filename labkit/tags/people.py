@@ -62,7 +62,7 @@ def match_words(
             {
                 "tag": tag,
                 "customers_count": size,
-                "class_name": scheme[rules.tags[at]].name(language),
+                "class_name": _full_name(scheme, rules.tags[at], language),
                 "inside_share": share.value,
                 "low_share": share.low,
                 "high_share": share.high,
@@ -84,6 +84,14 @@ def match_words(
     ]
     frame = pd.DataFrame(rows, columns=columns)
     return frame.sort_values("customers_count", ascending=False, kind="stable", ignore_index=True)
+
+
+def _full_name(scheme: Scheme, id: str, language: Language) -> str:
+    """A class with its facet: "1 to 5 days" alone says nothing."""
+    item = scheme[id]
+    if item.facet not in scheme:
+        return item.name(language)
+    return f"{scheme[item.facet].name(language)}{'：' if language == 'zh' else ': '}{item.name(language)}"
 
 
 def tagged_share(people: Membership, rules: Membership) -> float:
