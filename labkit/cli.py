@@ -109,6 +109,7 @@ def _parser() -> argparse.ArgumentParser:
     tags_check = tags.add_parser("check", help="check a scheme: CSV, Excel, JSON, SKOS")
     tags_check.add_argument("path", type=Path, metavar="FILE")
     tags_check.add_argument("--data", type=Path, metavar="STORE", help="try its rules on these customers too")
+    tags_check.add_argument("--single-parent", action="store_true", help="report classes with two parents")
     tags_check.add_argument("--only", nargs="+", metavar="CHECK")
     tags_check.add_argument("--repair", type=Path, metavar="OUT", help="write the scheme with what can be repaired")
     tags_check.add_argument("--language", choices=terms.LANGUAGES, default="en")
@@ -228,7 +229,7 @@ def _lists(options: argparse.Namespace) -> int:
 def _tags_check(options: argparse.Namespace) -> int:
     from labkit import tags
 
-    scheme, membership = tags.Scheme.read(options.path), None
+    scheme, membership = tags.Scheme.read(options.path, single_parent=options.single_parent), None
     if options.data:
         with labkit.open(options.data) as lab:
             membership, fewest = tags.assign(lab, scheme), lab.fewest_customers

@@ -66,6 +66,11 @@ SOURCES: dict[str, tuple[str, ...]] = {
     "surveys": ("latest_satisfaction", "latest_loyalty", "latest_intention_to_stay"),
     "enrolments": ("in_time_of_use", "in_interruptible"),
 }
+#: Columns that hold words, and those that hold yes or no; all others hold numbers.
+WORDS = frozenset(
+    {"customer_class", "industry_code", "tariff_id", "area_id", "settlement", "left_reason", "main_payment_channel"}
+)
+FLAGS = frozenset({"prepaid", "important", "active", "in_time_of_use", "in_interruptible"})
 _NOUGHT = (
     "bills_count",
     "days_metered",

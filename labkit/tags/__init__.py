@@ -7,7 +7,13 @@ Scheme: Scheme, 2 classes, 1 edges, 1 roots
 """
 
 from labkit.tags.agreement import agreement
-from labkit.tags.association import compare_facets, share_within_groups, total_correlation
+from labkit.tags.association import (
+    compare_facets,
+    known_facets,
+    share_within_groups,
+    strong_pairs,
+    total_correlation,
+)
 from labkit.tags.catalogue import read_catalogue, read_queries
 from labkit.tags.checks import CHECKS, check, explain_checks, prove_arrays, repair_scheme
 from labkit.tags.choice import ancestor_coposting, choose_induction
@@ -65,6 +71,7 @@ __all__ = [
     "fit_heaps",
     "grow_marks",
     "induce",
+    "known_facets",
     "list_classes",
     "list_findings",
     "main_classes",
@@ -89,6 +96,7 @@ __all__ = [
     "round_trip",
     "share_within_groups",
     "shuffle_members",
+    "strong_pairs",
     "stump_accuracy",
     "summarise_findings",
     "summarise_methods",

@@ -56,8 +56,12 @@ class Agreement:
 
 
 def graph_of(hierarchy: Hierarchy) -> nx.DiGraph:
-    """The graph parent -> child of a scheme, or the graph itself."""
-    return hierarchy.graph if isinstance(hierarchy, Scheme) else hierarchy
+    """The graph parent -> child of a scheme, or the graph itself; nodes as text, as tags are."""
+    if isinstance(hierarchy, Scheme):
+        return hierarchy.graph
+    if all(isinstance(node, str) for node in hierarchy):
+        return hierarchy
+    return nx.relabel_nodes(hierarchy, {node: str(node) for node in hierarchy})
 
 
 def ancestor_matrix(graph: nx.DiGraph, nodes: list[str]) -> sparse.csr_matrix:
@@ -178,11 +182,11 @@ def _harmonic(a: float, b: float) -> float:
 def _links(got: nx.DiGraph, want: nx.DiGraph, nodes: list[str], up: sparse.csr_matrix) -> tuple[float, ...]:
     """Shares exact, acceptable, inverted, unrelated, missing; of several computed parents the best counts."""
     at = {node: i for i, node in enumerate(nodes)}
-    above = up.toarray().astype(bool) if len(nodes) <= 4000 else up.tolil()
+    known, above = set(at), up.tolil() if len(nodes) > 4000 else up.toarray().astype(bool)
     tally = np.zeros(5)
     total = 0
     for node in nodes:
-        gold = set(want.predecessors(node)) & set(at)
+        gold = set(want.predecessors(node)) & known
         if not gold and not up[at[node]].nnz:
             continue
         total += 1

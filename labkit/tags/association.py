@@ -11,6 +11,7 @@ from scipy import stats
 from statsmodels.stats.multitest import multipletests
 
 from labkit.tags.membership import Membership
+from labkit.tags.rules import Missing, parse_rule
 from labkit.tags.scheme import Scheme
 from labkit.terms import Language
 
@@ -113,6 +114,28 @@ def compare_facets(membership: Membership, facets: Mapping[str, Sequence[str]], 
     return frame.sort_values("cramers_v", ascending=False, ignore_index=True)
 
 
+#: From which two facets are said to tell much the same: Cramér's V, and the share of the smaller one's information.
+STRONG_V, STRONG_SHARE = 0.5, 0.3
+
+
+def strong_pairs(pairs: pd.DataFrame) -> pd.DataFrame:
+    """Pairs of `compare_facets` that are sure and tell much the same, the strongest first."""
+    strong = (pairs["cramers_v"] >= STRONG_V) & (pairs["normalised_information"] >= STRONG_SHARE)
+    return pairs[pairs["discovery"] & strong].reset_index(drop=True)
+
+
+def known_facets(scheme: Scheme) -> dict[str, tuple[str, ...]]:
+    """Facets with their classes, without those for customers of whom nothing is known.
+
+    Two facets whose values are missing for the same customers would else look alike.
+    """
+    found: dict[str, list[str]] = {}
+    for item in scheme.classes.values():
+        if item.facet and item.rule and not isinstance(parse_rule(item.rule, item.id), Missing):
+            found.setdefault(item.facet, []).append(item.id)
+    return {name: tuple(ids) for name, ids in found.items() if len(ids) > 1}
+
+
 def total_correlation(
     membership: Membership, facets: Mapping[str, Sequence[str]], *, seed: int, draws: int = 20
 ) -> tuple[float, float]:
@@ -131,6 +154,8 @@ def total_correlation(
     combinations against customers most of it is chance, and the two come close: then
     nothing is measured.
     """
+    if not facets:
+        return 0.0, 0.0
     labels = np.stack([facet_labels(membership, tags) for tags in facets.values()])
     rng = np.random.default_rng(seed)
     chance = [_shared_bits(np.stack([rng.permutation(row) for row in labels])) for _ in range(draws)]

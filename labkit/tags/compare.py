@@ -28,9 +28,11 @@ from labkit.tags.scheme import Scheme
 from labkit.tags.taggings import thing_column
 from labkit.terms import Language
 
+#: Draws of the bootstrap at once, so that memory stays flat.
+_BLOCK = 50
 #: Measure -> whether more of it is better (1), less (-1), or neither (0).
 MEASURES = {
-    "f1": 1, "clicks": -1, "left_over": -1, "exhaustiveness": 1, "overlap_share": -1, "largest_overlap": -1,
+    "f1": 1, "clicks": -1, "stuck_share": -1, "left_over": -1, "exhaustiveness": 1, "residual_share": -1, "overlap_share": -1, "largest_overlap": -1,
     "one_criterion_share": 1, "classes_count": -1, "product_count": -1, "depth": 0, "branching": 0, "single_child_share": -1,
     "orphan_share": -1, "arborescence": 0, "flow_hierarchy": 1, "reaching_centrality": 0, "information_bits": 0,
     "left_bits": -1, "told_apart_bits": 1, "tags_per_customer": 0, "choices_count": -1, "classes_read_count": -1,
@@ -92,9 +94,9 @@ class Comparison:
         best, top = self.winner(), self.ranking()[0]
         f, zh = self.value("f1", best), language == "zh"
         if zh:
-            text = f"宜采用{said[best]}：每次查询不超过 {self.cost} 个标签时，平均 F1 为 **{f.value:.2f}**（{f.low:.2f}～{f.high:.2f}）"
+            text = f"宜采用{said[best]}：每次查询不超过 {self.cost} 个标签时，平均 F1 为 **{f.value:.2f}**（95% 区间 {f.low:.2f} 至 {f.high:.2f}）"
         else:
-            text = f"Take the {said[best]} scheme: with at most {self.cost} marks a query its mean F1 is **{f.value:.2f}** ({f.low:.2f} to {f.high:.2f})"
+            text = f"Take the {said[best]} scheme: with at most {self.cost} marks a query its mean F1 is **{f.value:.2f}** (95% interval {f.low:.2f} to {f.high:.2f})"
         if best != top:
             gap = self.difference(top, best)
             told = f"{gap.value:.2f} ({gap.low:.2f} to {gap.high:.2f})"
@@ -122,10 +124,10 @@ def people_scheme(taggings: pd.DataFrame, customer_ids: np.ndarray) -> tuple[Sch
     """People's own tags as a flat scheme, and who has them among these customers."""
     thing = thing_column(taggings)
     known = taggings[[thing, "tag"]].dropna().drop_duplicates()
-    place = pd.Series(np.arange(len(customer_ids)), index=customer_ids)
-    at = place.reindex(known[thing]).to_numpy()
+    place = pd.Series(np.arange(len(customer_ids)), index=pd.Index(customer_ids).astype(str))
+    at = place.reindex(known[thing].astype(str)).to_numpy()
     columns = {}
-    for tag, rows in pd.Series(at, index=known["tag"]).groupby(level=0, sort=True):
+    for tag, rows in pd.Series(at, index=known["tag"].astype(str)).groupby(level=0, sort=True):
         column = np.zeros(len(customer_ids), dtype=bool)
         column[rows.dropna().astype(int)] = True
         columns[str(tag)] = column
@@ -182,18 +184,21 @@ def compare(
     rows: list[tuple[str, str, float, float, float]] = []
     found: dict[str, Retrieval] = {}
     n = len(queries.customer_ids)
-    weights = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws).astype(float)
+    rng = np.random.default_rng(seed)
     for name, scheme in schemes.items():
         table = tables[name]
         found[name] = measure_retrieval(dimensions_of(scheme, table), queries, cost=cost, seed=seed, draws=draws)
         last = found[name].by_cost.iloc[-1]
         rows.append(("f1", name, last["f1"], last["low"], last["high"]))
-        clicks, left = measure_clicks(scheme, table, seed=seed)
+        clicks, left, stuck = measure_clicks(scheme, table, seed=seed)
         rows += [
             ("clicks", name, clicks.value, clicks.low, clicks.high),
             ("left_over", name, left.value, left.low, left.high),
         ]
-        value, drawn = array_measures(scheme, table).iloc[0], array_measures(scheme, table, weights)
+        rows.append(("stuck_share", name, stuck.value, stuck.low, stuck.high))
+        value = array_measures(scheme, table).iloc[0]
+        blocks = [rng.multinomial(n, np.full(n, 1 / n), size=_BLOCK) for _ in range(max(draws // _BLOCK, 2))]
+        drawn = pd.concat([array_measures(scheme, table, w) for w in blocks])
         for measure, v in value.items():
             low, high = drawn[measure].quantile([0.025, 0.975])
             rows.append((str(measure), name, float(v), low, high))

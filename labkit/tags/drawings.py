@@ -42,6 +42,8 @@ def plot_tree(
         raise TagError(
             f"{len(scheme)} classes cannot be read in one drawing, at most {_MOST_DRAWN}: draw a subset of them"
         )
+    if not scheme.roots:
+        raise TagError("the scheme has no root: every class lies on or under a cycle, or there is none; see `check`")
     order = [(id, depth) for root in scheme.roots for id, depth in _walk(scheme, root, 0)]
     place = {id: i for i, (id, _) in enumerate(order)}
     with figures.style():
@@ -337,4 +339,12 @@ def to_outline(scheme: Scheme, language: Language = "en", most: int = 3000) -> s
         inner = "".join(item(child, (*above, id)) for child in below)
         return f"<li><details{' open' if not above else ''}><summary>{name}</summary><ul>{inner}</ul></details></li>"
 
-    return f"<ul>{''.join(item(root, ()) for root in scheme.roots)}</ul>"
+    told = "".join(item(root, ()) for root in scheme.roots)
+    reached = set(scheme.roots).union(*(scheme.descendants(root) for root in scheme.roots))
+    rest = [id for id in scheme.classes if id not in reached]  # on a cycle, or under one
+    loop = (
+        f"<li>{'循环' if language == 'zh' else 'in a cycle'}: {', '.join(escape(id) for id in rest)}</li>"
+        if rest
+        else ""
+    )
+    return f"<ul>{told}{loop}</ul>"

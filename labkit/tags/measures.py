@@ -12,7 +12,7 @@ from sklearn.tree import DecisionTreeClassifier
 
 from labkit.tags.association import entropy_bits, facet_labels
 from labkit.tags.checks import check
-from labkit.tags.checks.logic_checks import arrays
+from labkit.tags.checks.logic_checks import arrays, is_residual
 from labkit.tags.checks.registry import View
 from labkit.tags.growth import facets_of
 from labkit.tags.membership import Membership
@@ -88,14 +88,15 @@ def array_measures(scheme: Scheme, membership: Membership, weights: np.ndarray |
     -------
     DataFrame
         ``exhaustiveness``: share of a parent's customers in a class below it, mean over
-        arrays; ``overlap_share``: share in two or more; ``largest_overlap``: mean over
+        arrays whose parent is known otherwise than as their union; ``residual_share``: of them
+        in a residual class, which buys exhaustiveness cheaply; ``overlap_share``: share in two or more; ``largest_overlap``: mean over
         arrays of the worst pair's Szymkiewicz–Simpson overlap; ``information_bits``:
         mean of -log2 p over classes; ``left_bits``: H(customer | tag), bits still needed to
         single a customer out once a tag is known (Chi and Mytkowicz 2008,
         doi:10.1145/1379092.1379110); ``tags_per_customer``.
     """
     w = np.ones((1, len(membership.customer_ids))) if weights is None else weights.astype(float)
-    shares = [_array_shares(whole, inside, w) for whole, inside in _extents(scheme, membership)]
+    shares = [_array_shares(*parts, w) for parts in _extents(scheme, membership)]
     with np.errstate(invalid="ignore", divide="ignore"):
         size = w @ membership.matrix.astype(float)
         share = size / w.sum(axis=1, keepdims=True)
@@ -103,15 +104,15 @@ def array_measures(scheme: Scheme, membership: Membership, weights: np.ndarray |
         bits = np.where(useful, -np.log2(np.where(useful, share, 0.5)), np.nan)
         p = size / size.sum(axis=1, keepdims=True)
         left = (p * np.log2(np.maximum(size, 1))).sum(axis=1)
-    columns = np.nanmean(np.stack(shares), axis=0).T if shares else np.full((len(w), 3), np.nan)
-    frame = pd.DataFrame(columns, columns=["exhaustiveness", "overlap_share", "largest_overlap"])
+    columns = np.nanmean(np.stack(shares), axis=0).T if shares else np.full((len(w), 4), np.nan)
+    frame = pd.DataFrame(columns, columns=["exhaustiveness", "residual_share", "overlap_share", "largest_overlap"])
     known = useful.any(axis=1)
     frame["information_bits"] = np.where(known, np.nansum(bits, axis=1) / np.maximum(useful.sum(axis=1), 1), np.nan)
     return frame.assign(left_bits=left, tags_per_customer=size.sum(axis=1) / w.sum(axis=1))
 
 
-def _array_shares(whole: np.ndarray, inside: np.ndarray, w: np.ndarray) -> np.ndarray:
-    """Covered, doubled and the worst pair's overlap of one array, for each set of weights: shape (3, draws)."""
+def _array_shares(whole: np.ndarray, inside: np.ndarray, left: np.ndarray, w: np.ndarray) -> np.ndarray:
+    """Covered, of that residual, doubled and the worst pair's overlap of one array, for each set of weights: shape (4, draws)."""
     total = w @ whole
     times = inside.sum(axis=0)
     sizes = w @ inside.T
@@ -121,14 +122,18 @@ def _array_shares(whole: np.ndarray, inside: np.ndarray, w: np.ndarray) -> np.nd
         if both.any():
             worst = np.maximum(worst, (w @ both) / np.maximum(np.minimum(sizes[:, i], sizes[:, j]), 1e-12))
     safe = np.where(total > 0, total, np.nan)
-    return np.stack([w @ (whole & (times > 0)) / safe, w @ (whole & (times > 1)) / safe, worst])
+    rest = whole & inside[left].any(axis=0)
+    return np.stack([w @ (whole & (times > 0)) / safe, w @ rest / safe, w @ (whole & (times > 1)) / safe, worst])
 
 
-def _extents(scheme: Scheme, membership: Membership) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+def _extents(scheme: Scheme, membership: Membership) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray]]:
+    """Of each class array: customers to be divided, who is in each class, and which classes are residual."""
     for parent, below in arrays(View(scheme, Say("en"))):
-        known = [item.id for item in below if item.id in membership]
-        if parent.id in membership and len(known) > 1 and membership.counts[parent.id]:
-            yield membership.extent(parent.id), np.stack([membership.extent(id) for id in known])
+        known = [item for item in below if item.id in membership]
+        whole = membership.whole(scheme, parent.id)
+        if whole is not None and len(known) > 1 and whole.any():
+            left = np.array([is_residual(item) for item in known])
+            yield whole, np.stack([membership.extent(item.id) for item in known]), left
 
 
 def told_apart_bits(scheme: Scheme, membership: Membership) -> float:
@@ -172,7 +177,7 @@ def decisions_per_customer(scheme: Scheme, membership: Membership) -> tuple[floa
     """
     choices, read = np.zeros(len(membership.customer_ids)), np.zeros(len(membership.customer_ids))
     facets = facets_of(scheme)
-    for whole, inside in _extents(scheme, membership):
+    for whole, inside, _ in _extents(scheme, membership):
         choices += whole
         read += whole * len(inside)
     for tags in facets.values():  # facets whose parent has no members of its own

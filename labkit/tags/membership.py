@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import ibis
@@ -33,12 +33,15 @@ class Membership:
     matrix : csc_matrix of bool, shape (n, tags)
     not_computed : mapping of str to str
         Classes whose members could not be worked out, and why.
+    by_rule_counts : mapping of str to int
+        Customers for whom a class's own rule is true, whether in its parents or not.
     """
 
     customer_ids: np.ndarray
     tags: tuple[str, ...]
     matrix: sparse.csc_matrix
     not_computed: dict[str, str]
+    by_rule_counts: dict[str, int] = field(default_factory=dict)
 
     @cached_property
     def place(self) -> dict[str, int]:
@@ -72,6 +75,16 @@ class Membership:
                 "tag": np.asarray(self.tags, dtype=object)[found.col[order]],
             }
         )
+
+    def whole(self, scheme: Scheme, tag: str) -> np.ndarray | None:
+        """Customers that the subclasses of a class are to make up; None where nothing says who they are.
+
+        Those for whom its rule holds; everybody for the only root of a scheme, if it has no
+        rule. The union of its subclasses would prove itself.
+        """
+        if tag in self and (scheme[tag].rule or (tag not in self.by_rule_counts and not self.by_rule_counts)):
+            return self.extent(tag)
+        return np.ones(len(self.customer_ids), dtype=bool) if scheme.roots == (tag,) else None
 
     def rows(self, chosen: np.ndarray) -> Membership:
         """Only some customers."""
@@ -123,6 +136,8 @@ def assign(lab: Lab | ir.Table | pd.DataFrame, scheme: Scheme) -> Membership:
         table = portrait_table(lab)
     else:
         table = lab if isinstance(lab, ir.Table) else ibis.memtable(pa.Table.from_pandas(lab, preserve_index=False))
+    if "customer_id" not in table.columns:
+        raise TagError("the table has no column customer_id: rules need one row a customer")
     rules, missing = {}, {}
     for item in scheme.classes.values():
         if not item.rule:
@@ -136,7 +151,8 @@ def assign(lab: Lab | ir.Table | pd.DataFrame, scheme: Scheme) -> Membership:
     found = _evaluate(table, rules, lab)
     own = dict(zip(rules, found[1], strict=True))
     made = membership_of(_inherit(scheme, own, missing), list(found[0]))
-    return Membership(made.customer_ids, made.tags, made.matrix, missing)
+    alone = {tag: int(members.sum()) for tag, members in own.items()}
+    return Membership(made.customer_ids, made.tags, made.matrix, missing, alone)
 
 
 def _evaluate(table: ir.Table, rules: dict, lab: object) -> tuple[np.ndarray, list[np.ndarray]]:

@@ -11,6 +11,18 @@ from labkit.tags.scheme import Scheme
 from labkit.tags.words import normalise_word, synonyms_of
 from labkit.terms import Language
 
+_COLUMNS = [
+    "tag",
+    "customers_count",
+    "class_name",
+    "inside_share",
+    "low_share",
+    "high_share",
+    "base_share",
+    "lift",
+    "known",
+]
+
 
 def match_words(
     people: Membership, rules: Membership, scheme: Scheme, *, fewest: int = 10, language: Language = "en"
@@ -46,6 +58,8 @@ def match_words(
     names = synonyms_of(scheme)
     base = rules.counts.to_numpy() / n
     table = rules.matrix.astype(np.int32)
+    if not len(rules.tags):
+        return pd.DataFrame(columns=_COLUMNS)
     useful = (base > 0) & (base < 1) & np.array([bool(scheme[t].rule) for t in rules.tags])
     rows = []
     for tag in people.tags:
@@ -71,18 +85,7 @@ def match_words(
                 "known": normalise_word(tag) in names,
             }
         )
-    columns = [
-        "tag",
-        "customers_count",
-        "class_name",
-        "inside_share",
-        "low_share",
-        "high_share",
-        "base_share",
-        "lift",
-        "known",
-    ]
-    frame = pd.DataFrame(rows, columns=columns)
+    frame = pd.DataFrame(rows, columns=_COLUMNS)
     return frame.sort_values("customers_count", ascending=False, kind="stable", ignore_index=True)
 
 

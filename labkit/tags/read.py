@@ -55,6 +55,13 @@ _HEADERS: dict[str, tuple[str, ...]] = {
     "replaced_by": ("replaced_by", "替代标签"),
     "version": ("version", "版本"),
 }  # fmt: skip
+#: Field -> what its headers look like, where none of the names above is there.
+_STEMS = {
+    "parents": re.compile(r"(上级|父级|父|上位|所属上级|parent|broader)"),
+    "id": re.compile(r"(编号|编码|代码|序号|标签号|id|code|number|no)$"),
+    "name": re.compile(r"(名|名称|标签|类目|name|label|tag)$"),
+}
+_HEADER_ROWS = 10
 _YES, _NO = ("1", "true", "yes", "y", "是"), ("0", "false", "no", "n", "否")
 _CHOICES = {"relation": RELATIONS, "kind": KINDS, "status": STATUSES}
 _LIST = re.compile(r"[;；|]")
@@ -131,23 +138,25 @@ def _unpack(path: Path) -> bytes:
 
 def decode(data: bytes, name: str) -> str:
     """Text of a file: byte-order mark, UTF-8, GB18030, tried strictly and in this order."""
-    if data[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return data.decode("utf-16")
-    for encoding in ("utf-8-sig", "gb18030"):
+    marked = data[:2] in (b"\xff\xfe", b"\xfe\xff")
+    for encoding in ("utf-16",) if marked else ("utf-8-sig", "gb18030"):
         try:
             text = data.decode(encoding)
         except UnicodeDecodeError:
             continue
         if "\0" not in text:
             return text
-    raise TagError(f"{name}: the characters fit neither UTF-8 nor GB18030: save it as UTF-8")
+    raise TagError(f"{name}: the characters fit neither UTF-8 nor GB18030 nor UTF-16: save it as UTF-8")
 
 
 def _text_rows(text: str) -> list[tuple[int, list[str]]]:
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
-    return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    try:
+        return [(reader.line_num, row) for row in reader if any(cell.strip() for cell in row)]
+    except csv.Error as error:
+        raise TagError(f"line {reader.line_num}: {error}; is a quote left open?") from error
 
 
 def _sheet_rows(data: bytes, name: str, sheet: str | None) -> list[tuple[int, list[str]]]:
@@ -161,8 +170,7 @@ def _sheet_rows(data: bytes, name: str, sheet: str | None) -> list[tuple[int, li
         raise TagError(f"{name}: there is no sheet {sheet!r}; there are {', '.join(book.sheetnames)}")
     for title in [sheet] if sheet else book.sheetnames:
         rows = [
-            (i, ["" if cell is None else str(cell).strip() for cell in row])
-            for i, row in enumerate(book[title].iter_rows(values_only=True), 1)
+            (i, [_cell_text(cell) for cell in row]) for i, row in enumerate(book[title].iter_rows(values_only=True), 1)
         ]
         rows = [(i, row) for i, row in rows if any(row)]
         if sheet or (len(rows) > 1 and len(rows[0][1]) > 1):
@@ -170,12 +178,25 @@ def _sheet_rows(data: bytes, name: str, sheet: str | None) -> list[tuple[int, li
     raise TagError(f"{name}: no sheet has a table of classes")
 
 
+def _cell_text(cell: object) -> str:
+    """Text of a cell; a code kept as a number is told without a decimal point."""
+    if cell is None:
+        return ""
+    return str(int(cell)) if isinstance(cell, float) and cell.is_integer() else str(cell).strip()
+
+
 def _from_rows(rows: list[tuple[int, list[str]]], name: str, about: dict) -> Scheme:
     if not rows:
         raise TagError(f"{name}: the file is empty; a scheme needs at least one class")
-    header, body = rows[0][1], rows[1:]
+    at_row = _header_row(rows)
+    header, body = rows[at_row][1], rows[at_row + 1 :]
     places = _places([terms.normalise_header(cell) for cell in header])
-    problems: list[ReadingProblem] = []
+    used = {i for found in places.values() for i in found}
+    problems = [
+        ReadingProblem("unread_column", (), f"column {cell!r} is not understood and left out", rows[at_row][0], cell)
+        for i, cell in enumerate(header)
+        if i not in used and cell.strip()
+    ]
     fit: list[tuple[int, list[str]]] = []
     ragged: list[tuple[int, list[str]]] = []
     for line, row in body:
@@ -205,6 +226,15 @@ def _plain(cell: str) -> str:
     return text[1:] if text.startswith("'") and privacy.safe_text(text[1:]) == text else text
 
 
+def _header_row(rows: list[tuple[int, list[str]]]) -> int:
+    """The first row that reads like a header: workbooks often begin with a title."""
+    for i, (_, row) in enumerate(rows[:_HEADER_ROWS]):
+        found = _places([terms.normalise_header(cell) for cell in row])
+        if ("id" in found or "notation" in found) and len(found) > 1:
+            return i
+    return 0
+
+
 def _places(header: Sequence[str]) -> dict[str, list[int]]:
     """Columns that could be each field, the likeliest first."""
     found: dict[str, list[int]] = {}
@@ -213,6 +243,15 @@ def _places(header: Sequence[str]) -> dict[str, list[int]]:
         hits = sorted((spelled.index(cell), i) for i, cell in enumerate(header) if cell in spelled)
         if hits:
             found[field] = [i for _, i in hits]
+    taken = {i for places in found.values() for i in places}
+    named = {"name", "name_en", "name_zh"} & set(found)
+    for field, stem in _STEMS.items():
+        if field in found or (field == "name" and named):
+            continue
+        hits_by_stem = [i for i, cell in enumerate(header) if i not in taken and stem.search(cell)]
+        if hits_by_stem:
+            found[field] = hits_by_stem[:1]
+            taken.add(hits_by_stem[0])
     return found
 
 
@@ -304,20 +343,11 @@ def _with_parents(item: TagClass, parents: Sequence[str]) -> TagClass:
 def _from_json(data: bytes, name: str, about: dict) -> Scheme:
     try:
         found = json.loads(decode(data, name))
-        classes = [
-            TagClass(
-                **{
-                    **entry,
-                    **{k: tuple(Label(*v) for v in entry.get(k, ())) for k in ("labels", "notes")},
-                    "parents": tuple(entry.get("parents", ())),
-                }
-            )
-            for entry in found["classes"]
-        ]
-        relations = tuple(Relation(*r) for r in found.get("relations", ()))
-    except (json.JSONDecodeError, KeyError, TypeError, AttributeError) as error:
+        classes = [_json_class(entry, i) for i, entry in enumerate(found["classes"], 1)]
+        relations = tuple(Relation(str(a), str(b), str(c)) for a, b, c in found.get("relations", ()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise TagError(
-            f"{name}: is not JSON of a scheme ({type(error).__name__}: {str(error)[:80]}); "
+            f"{name}: is not JSON of a scheme ({type(error).__name__}: {str(error)[:160]}); "
             "expected an object with a list `classes`, each with an `id`"
         ) from error
     if not classes:
@@ -325,3 +355,27 @@ def _from_json(data: bytes, name: str, about: dict) -> Scheme:
     kept = {key: found[key] for key in ("title", "method", "single_parent", "schemes", "from_rdf") if key in found}
     kept = {**about, **kept, **{k: v for k, v in about.items() if v and k not in ("title",)}}
     return Scheme.of(classes, relations=relations, **kept)
+
+
+def _json_class(entry: dict[str, Any], number: int) -> TagClass:
+    """A class of a JSON file, every field of the right kind or refused with its place."""
+    plain = dict(entry)
+    for field, kinds in (("id", str), ("parents", list), ("labels", list), ("notes", list)):
+        if field in plain and not isinstance(plain[field], kinds):
+            raise TagError(f"class {number}, {field}: expected {kinds.__name__}, found {plain[field]!r}")
+    for field in ("exclusive", "exhaustive", "residual"):
+        if plain.get(field) not in (True, False, None):
+            raise TagError(f"class {number}, {field}: expected true, false or null, found {plain[field]!r}")
+    for field in TEXT_FIELDS:
+        if not isinstance(plain.get(field, ""), str):
+            raise TagError(f"class {number}, {field}: expected text, found {plain[field]!r}")
+    for field in ("labels", "notes"):
+        if not all(
+            isinstance(x, list) and 1 <= len(x) <= 3 and all(isinstance(y, str) for y in x)
+            for x in plain.get(field, ())
+        ):
+            raise TagError(f"class {number}, {field}: expected lists of text, language and kind")
+        plain[field] = tuple(Label(*x) for x in plain.get(field, ()))
+    if not all(isinstance(p, str) for p in plain.get("parents", ())):
+        raise TagError(f"class {number}, parents: expected a list of ids")
+    return TagClass(**{**plain, "parents": tuple(plain.get("parents", ()))})

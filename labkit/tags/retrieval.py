@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
-from labkit.estimates import Estimate
+from labkit.estimates import Estimate, estimate_by_bootstrap
 from labkit.tags.membership import Membership
 from labkit.tags.scheme import Scheme
+
+_DRAWS_AT_ONCE = 50
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,6 +33,11 @@ class Dimensions:
     tags: tuple[str, ...]
     inside: np.ndarray
     of: np.ndarray
+
+    @cached_property
+    def weights(self) -> np.ndarray:
+        """The same as numbers, for products."""
+        return self.inside.astype(np.float32)
 
 
 def dimensions_of(scheme: Scheme, membership: Membership) -> Dimensions:
@@ -116,12 +124,12 @@ def _next(
     options = []
     free = bool((marks.of < 0).any())
     new = ~used & ~np.isin(marks.of, [] if free else list(chosen))
-    options.append((new, "and", _scores(marks.inside, whole, np.zeros_like(whole), wanted)))
+    options.append((new, "and", _scores(marks.weights, whole, np.zeros_like(whole), wanted)))
     if free and chosen:
-        options.append((~used, "or", _scores(marks.inside, everyone, whole, wanted)))
+        options.append((~used, "or", _scores(marks.weights, everyone, whole, wanted)))
     for dimension, inside in ({} if free else chosen).items():
         rest = np.logical_and.reduce([everyone, *(v for d, v in chosen.items() if d != dimension)])
-        options.append((~used & (marks.of == dimension), "or", _scores(marks.inside, rest, inside & rest, wanted)))
+        options.append((~used & (marks.of == dimension), "or", _scores(marks.weights, rest, inside & rest, wanted)))
     best: tuple[float, int, str] | None = None
     for allowed, join, score in options:
         if allowed.any():
@@ -134,8 +142,8 @@ def _next(
 def _scores(inside: np.ndarray, within: np.ndarray, already: np.ndarray, wanted: np.ndarray) -> np.ndarray:
     """F1 of "already, or within and the mark", for every mark."""
     fresh = within & ~already
-    found = inside @ fresh.astype(np.float32) + already.sum()
-    right = inside @ (fresh & wanted).astype(np.float32) + (already & wanted).sum()
+    both = inside @ np.column_stack([fresh, fresh & wanted]).astype(np.float32)
+    found, right = both[:, 0] + already.sum(), both[:, 1] + (already & wanted).sum()
     return 2 * right / (found + wanted.sum())
 
 
@@ -199,21 +207,24 @@ def measure_retrieval(
     found = np.zeros((len(asked), cost, n), dtype=bool)
     wanted = np.stack([queries.extent(q) for q in asked]) if asked else np.zeros((0, n), dtype=bool)
     rows = []
+    parts = [Dimensions(marks.tags, marks.inside[:, chosen_on], marks.of) for chosen_on in (half, ~half)]
     for i, query in enumerate(asked):
-        for chosen_on in (half, ~half):
-            part = Dimensions(marks.tags, marks.inside[:, chosen_on], marks.of)
+        for chosen_on, part in zip((half, ~half), parts, strict=True):
             expression, _ = express(wanted[i, chosen_on], part, cost)
             for k, found_by in enumerate(_replay(expression, marks, cost)):
                 found[i, k, ~chosen_on] = found_by[~chosen_on]
         told, _ = express(wanted[i], marks, cost)
         rows.append((query, int(wanted[i].sum()), tell_expression(told), f1(found[i, -1], wanted[i])))
     rng = np.random.default_rng(seed + 1)
-    weights = rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(np.float32)
     m = max(len(asked), 1)
     of_queries = rng.multinomial(m, np.full(m, 1 / m), size=draws) / m
     drawn = np.full((cost, draws), np.nan)
     if asked:
-        drawn = np.stack([_mean_f1(found[:, k], wanted, weights, of_queries) for k in range(cost)])
+        for start in range(0, draws, _DRAWS_AT_ONCE):  # in blocks, so that memory does not grow with the draws
+            block = slice(start, min(start + _DRAWS_AT_ONCE, draws))
+            weights = rng.multinomial(n, np.full(n, 1 / n), size=block.stop - start).astype(np.float32)
+            for k in range(cost):
+                drawn[k, block] = _mean_f1(found[:, k], wanted, weights, of_queries[block])
     one, alike = np.ones((1, n), dtype=np.float32), np.full((1, m), 1 / m)
     by_cost = []
     for k in range(cost):
@@ -264,8 +275,8 @@ def tell_expression(expression: Expression, names: Mapping[str, str] | None = No
 
 def measure_clicks(
     scheme: Scheme, membership: Membership, *, few: int = 10, most: int = 8, targets: int = 400, seed: int
-) -> tuple[Estimate, Estimate]:
-    """Clicks that lead from all customers to a handful with the one looked for, and how many are left then.
+) -> tuple[Estimate, Estimate, Estimate]:
+    """Clicks that lead from all customers to a handful with the one looked for.
 
     Parameters
     ----------
@@ -281,9 +292,9 @@ def measure_clicks(
 
     Returns
     -------
-    clicks, left : Estimate
-        Means over the targets, with normal 95 % intervals; a search that ends early
-        because no mark helps counts ``most`` clicks.
+    clicks, left, stuck : Estimate
+        Means over the targets with bootstrap intervals: clicks, a search that cannot go on counting
+        ``most``; customers left at its end; share of searches that do not get down to ``few``.
 
     Notes
     -----
@@ -296,30 +307,35 @@ def measure_clicks(
     n = len(membership.customer_ids)
     who = np.random.default_rng(seed).choice(n, min(targets, n), replace=False)
     place = {tag: i for i, tag in enumerate(marks.tags)}
-    clicks, left = [], []
-    for target in who:
-        own = np.flatnonzero(marks.inside[:, target])
-        here, at, done = np.ones(n, dtype=bool), "", 0
-        while here.sum() > few and done < most:
-            options = own
-            if tree:
-                below = scheme.children[at] if at else _tops(scheme, place)
-                options = np.array(
-                    [place[t] for t in below if t in place and marks.inside[place[t], target]], dtype=int
-                )
-            if not len(options):
-                done = most
-                break
-            sizes = (marks.inside[options] & here).sum(axis=1)
-            best = int(sizes.argmin())
-            if sizes[best] == here.sum() and not tree:
-                done = most
-                break
-            here = here & marks.inside[options[best]]
-            at, done = marks.tags[options[best]], done + 1
-        clicks.append(done)
-        left.append(int(here.sum()))
-    return _mean(clicks), _mean(left)
+    tops = _tops(scheme, place) if tree else []
+    found = np.array([_search(scheme, marks, place, tops, int(target), few, most) for target in who], dtype=float)
+    clicks, left, stuck = (_mean_of(found[:, k], seed) for k in range(3))
+    return clicks, left, stuck
+
+
+def _search(
+    scheme: Scheme, marks: Dimensions, place: Mapping[str, int], tops: Sequence[str], target: int, few: int, most: int
+) -> tuple[int, int, bool]:
+    """Clicks, customers left, whether the search was stuck."""
+    tree = scheme.method == "enumerative"
+    own = np.flatnonzero(marks.inside[:, target])
+    here, at = np.arange(marks.inside.shape[1]), ""
+    for done in range(most):
+        if len(here) <= few:
+            return done, len(here), False
+        options = own
+        if tree:
+            below = scheme.children[at] if at else tops
+            options = np.array([place[t] for t in below if t in place and marks.inside[place[t], target]], dtype=int)
+        if not len(options):
+            return most, len(here), True
+        inside = marks.inside[np.ix_(options, here)]
+        sizes = inside.sum(axis=1)
+        best = int(sizes.argmin())
+        if sizes[best] == len(here) and not tree:
+            return most, len(here), True
+        here, at = here[inside[best]], marks.tags[options[best]]
+    return most, len(here), len(here) > few
 
 
 def _tops(scheme: Scheme, place: Mapping[str, int]) -> Sequence[str]:
@@ -327,7 +343,7 @@ def _tops(scheme: Scheme, place: Mapping[str, int]) -> Sequence[str]:
     return [tag for tag in place if not any(above in place for above in scheme.ancestors(tag))]
 
 
-def _mean(values: Sequence[float]) -> Estimate:
-    x = np.asarray(values, dtype=float)
-    mean, error = float(x.mean()), float(x.std(ddof=1) / np.sqrt(len(x))) if len(x) > 1 else 0.0
-    return Estimate(mean, mean - 1.96 * error, mean + 1.96 * error, len(x))
+def _mean_of(values: np.ndarray, seed: int) -> Estimate:
+    if len(values) < 5 or (values == values[0]).all():
+        return Estimate(float(values.mean()), np.nan, np.nan, len(values))
+    return estimate_by_bootstrap(values, lambda x: x.mean(axis=1), seed=seed, draws=500)

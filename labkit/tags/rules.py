@@ -22,6 +22,7 @@ from operator import and_, or_
 import ibis
 import ibis.expr.types as ir
 
+from labkit.portrait import FLAGS, WORDS
 from labkit.tags.errors import TagError
 
 Value = str | float | bool
@@ -252,6 +253,29 @@ class _Parser:
         if isinstance(value, float):
             return value
         raise self.error(place, "a number", repr(value))
+
+
+def require_types(rule: Rule, tag: str = "") -> None:
+    """Refuse comparisons of a column of the portrait with a value of another type.
+
+    Raises
+    ------
+    TagError
+    """
+    if isinstance(rule, Not):
+        require_types(rule.part, tag)
+    elif isinstance(rule, All | Any):
+        for part in rule.parts:
+            require_types(part, tag)
+    elif not isinstance(rule, Missing):
+        values = rule.values if isinstance(rule, Among) else (rule.low,) if isinstance(rule, Between) else (rule.value,)
+        kind = str if rule.column in WORDS else bool if rule.column in FLAGS else float
+        wrong = [value for value in values if not isinstance(value, kind)]
+        if wrong:
+            word = {str: "words", bool: "yes or no", float: "numbers"}[kind]
+            raise TagError(
+                f"tag {tag!r}: the column {rule.column} holds {word}, and {wrong[0]!r} cannot be compared with it"
+            )
 
 
 def columns_of(rule: Rule) -> tuple[str, ...]:

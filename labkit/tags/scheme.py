@@ -221,7 +221,19 @@ class Scheme:
             raise TagError(f"the class {item.id!r} would be its own parent: {item.id} -> {item.id}")
         if self.single_parent and len(item.parents) > 1:
             raise TagError(f"the class {item.id!r} has {len(item.parents)} parents, but this scheme allows one")
-        return replace(self, classes={**self.classes, item.id: item})
+        made = replace(self, classes={**self.classes, item.id: item})
+        if item.id in made.ancestors_of_parents(item.id):  # classes may wait for it as their parent already
+            path = nx.shortest_path(made.graph, item.id, item.parents[0])
+            raise TagError(f"the class {item.id!r} would close the cycle {' -> '.join([*path, item.id])}")
+        return made
+
+    def ancestors_of_parents(self, id: str) -> set[str]:
+        """All superordinate classes; the class itself too if it lies on a cycle."""
+        found: set[str] = set()
+        for parent in self[id].parents:
+            if parent in self.classes:
+                found |= {parent, *self._walk(parent, lambda at: self[at].parents)}
+        return found
 
     def add_parent(self, child: str, parent: str) -> Scheme:
         """A scheme in which a class has one parent more.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
@@ -22,6 +23,8 @@ _TITLES = (_RDFS_LABEL, "http://purl.org/dc/terms/title", "http://purl.org/dc/el
 _IDENTIFIERS = ("http://purl.org/dc/elements/1.1/identifier", "http://purl.org/dc/terms/identifier")
 _OWN, _BASE = "urn:labkit:tags#", "urn:labkit:tag:"
 
+_NOT_XML = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\ud800-\udfff\ufffe\uffff]")
+_WELL_FORMED = re.compile(r"[a-zA-Z]{1,8}(-[a-zA-Z0-9]{1,8})*\Z")
 HIERARCHY = {"broader": 1, "broaderTransitive": 1, "narrower": -1, "narrowerTransitive": -1}
 MAPPINGS = ("exactMatch", "closeMatch", "broadMatch", "narrowMatch", "relatedMatch")
 _RELATIONS = (*HIERARCHY, "related", *MAPPINGS, "mappingRelation", "semanticRelation")
@@ -90,6 +93,8 @@ class _Facts:
         self.relations: list[Relation] = []
         self.unknown: set[str] = set()
         self.subjects: set[str] = set()
+        self.xl_forms: dict[str, Label] = {}
+        self.xl_links: list[tuple[str, str, str]] = []
         self.identifiers: dict[str, list[str]] = defaultdict(list)
 
     def take(self, s: str, p: str, o: str, language: str, literal: bool) -> None:
@@ -105,8 +110,13 @@ class _Facts:
                 self.collections.add(s)
         elif p.startswith(SKOS):
             self._skos(s, p[len(SKOS) :], o, language, literal)
-        elif p.startswith(_XL) and literal and p[len(_XL) :] in _LABELS:
-            self.spare[s].append(Label(o, language))
+        elif p == _XL + "literalForm" and literal:
+            self.xl_forms[s] = Label(o, language)
+        elif p.startswith(_XL) and p[len(_XL) :] in _LABELS:
+            if literal:  # some files write the text itself where a label is expected
+                self.labels[s].append(Label(o, language, _LABELS[p[len(_XL) :]]))  # type: ignore[arg-type]
+            else:
+                self.xl_links.append((s, _LABELS[p[len(_XL) :]], o))
         elif p in _TITLES and literal:
             self.titles[s] = min(o, self.titles.get(s, o))
             if p == _RDFS_LABEL:
@@ -147,6 +157,10 @@ class _Facts:
         # What is only pointed at is no class, but a parent that is not there.
         concepts = sorted((self.concepts & self.subjects) - set(self.schemes) - self.collections)
         marks = self.notations or self.identifiers
+        for concept, label_kind, node in sorted(self.xl_links):
+            if node in self.xl_forms:
+                form = self.xl_forms[node]
+                self.labels[concept].append(Label(form.text, form.language, label_kind))  # type: ignore[arg-type]
         known, relations = set(concepts), sorted(self.relations, key=lambda r: (r.source, r.kind, r.target))
         parents: dict[str, dict[str, None]] = defaultdict(dict)
         for kinds in (("broader", "narrower"), ("broaderTransitive", "narrowerTransitive")):
@@ -198,7 +212,19 @@ def plain_id(uri: str) -> str:
 
 
 def _uri(id: str) -> str:
-    return id if id.startswith(("http://", "https://", "urn:")) else _BASE + quote(id, safe="")
+    if id.startswith(("http://", "https://", "urn:")):
+        return quote(id, safe=":/?#[]@!$&'()*+,;=%-._~")
+    return _BASE + quote(id, safe="")
+
+
+def _clean(text: str) -> str:
+    """Text without characters that XML cannot hold."""
+    return _NOT_XML.sub("\ufffd", text)
+
+
+def _tag(language: str) -> str | None:
+    """A language as RDF takes it; none where it is not well-formed."""
+    return language if _WELL_FORMED.match(language) else None
 
 
 def _reduce(edges: Iterable[tuple[str, str]]) -> list[tuple[str, str]]:
@@ -237,11 +263,11 @@ def to_skos(scheme: Scheme, form: str) -> bytes:
         graph.add((at, RDF.type, core.Concept))
         graph.add((at, core.inScheme, top))
         for label in item.labels:
-            graph.add((at, words[label.kind], Literal(label.text, lang=label.language or None)))
+            graph.add((at, words[label.kind], Literal(_clean(label.text), lang=_tag(label.language))))
         for note in item.notes:
-            graph.add((at, core.definition, Literal(note.text, lang=note.language or None)))
+            graph.add((at, core.definition, Literal(_clean(note.text), lang=_tag(note.language))))
         for mark in item.notation.split(";") if item.notation else ():
-            graph.add((at, core.notation, Literal(mark)))
+            graph.add((at, core.notation, Literal(_clean(mark))))
         for parent in item.parents:
             graph.add((at, core.broader, URIRef(_uri(parent))))
             graph.add((URIRef(_uri(parent)), core.narrower, at))
@@ -251,7 +277,7 @@ def to_skos(scheme: Scheme, form: str) -> bytes:
                 and getattr(item, name)
                 and getattr(item, name) != TagClass.__dataclass_fields__[name].default
             ):
-                graph.add((at, own[name], Literal(getattr(item, name))))
+                graph.add((at, own[name], Literal(_clean(getattr(item, name)))))
         for name in ("exclusive", "exhaustive", "residual"):
             if getattr(item, name) is not (False if name == "residual" else None):
                 graph.add((at, own[name], Literal(str(getattr(item, name)).lower())))

@@ -19,11 +19,13 @@ from labkit.terms import Language
 
 #: Measures by what they are about, for the tables of the comparison.
 GROUPS = {
-    "rules": ("exhaustiveness", "overlap_share", "largest_overlap", "one_criterion_share", "orphan_share", "flow_hierarchy"),
+    "rules": ("exhaustiveness", "residual_share", "overlap_share", "largest_overlap", "one_criterion_share", "orphan_share", "flow_hierarchy"),
     "cost": ("classes_count", "product_count", "depth", "branching", "single_child_share", "arborescence", "reaching_centrality", "choices_count", "classes_read_count"),
-    "use": ("f1", "clicks", "left_over", "information_bits", "left_bits", "told_apart_bits", "tags_per_customer"),
+    "use": ("f1", "clicks", "stuck_share", "left_over", "information_bits", "left_bits", "told_apart_bits", "tags_per_customer"),
 }  # fmt: skip
 _SHARES = (
+    "stuck_share",
+    "residual_share",
     "exhaustiveness",
     "overlap_share",
     "largest_overlap",

@@ -74,8 +74,11 @@ def tag_matrix(taggings: pd.DataFrame) -> TagMatrix:
     """
     thing = thing_column(taggings)
     known = taggings[[thing, "tag"]].dropna()
-    rows, things = pd.factorize(known[thing], sort=True)
-    columns, tags = pd.factorize(known["tag"], sort=True)
+    if known.empty:
+        raise TagError(f"no row has both {thing} and tag: bring at least one tagging")
+    rows, things = pd.factorize(known[thing].astype(str), sort=True)
+    tags_as_text = known["tag"] if isinstance(known["tag"].dtype, pd.CategoricalDtype) else known["tag"].astype(str)
+    columns, tags = pd.factorize(tags_as_text, sort=True)
     matrix = sparse.coo_matrix(
         (np.ones(len(rows), dtype=np.int32), (rows.astype(np.int32), columns.astype(np.int32))),
         shape=(len(things), len(tags)),
@@ -124,6 +127,8 @@ def fit_heaps(taggings: pd.DataFrame) -> HeapsLaw:
     thing_column(taggings)
     ordered = taggings.sort_values("tagged_at", kind="stable") if "tagged_at" in taggings else taggings
     tags = ordered["tag"].dropna()
+    if tags.empty:
+        raise TagError("no tagging has a tag: there is nothing to grow")
     distinct = (~tags.duplicated()).cumsum().to_numpy()
     n = len(tags)
     at = np.unique(np.geomspace(1, n, min(60, n)).round().astype(int))

@@ -7,7 +7,6 @@ import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from functools import cache
 
 import pandas as pd
@@ -16,8 +15,8 @@ from labkit.tags.record import TagClass
 from labkit.tags.scheme import Scheme
 
 _SEPARATORS = re.compile(r"[\s_/\\·・,，;；:：\-–—]+")
-#: Likeness from which a rare tag is taken for a slip of a frequent one, and how much more frequent that must be.
-_ALIKE, _MORE_FREQUENT, _LEAST_LETTERS = 0.85, 5, 5
+#: How much more frequent the right spelling must be, how rare the slip, and the shortest word judged.
+_MORE_FREQUENT, _RARE, _LEAST_LETTERS = 10, 3, 6
 
 
 @cache
@@ -59,7 +58,7 @@ class Vocabulary:
 
     def apply(self, taggings: pd.DataFrame) -> pd.DataFrame:
         """Taggings with one spelling a tag; a tag that is empty then is left out."""
-        tags = taggings["tag"].map(self.spelling)
+        tags = taggings["tag"].astype(str).map(self.spelling).where(taggings["tag"].notna())
         return taggings.assign(tag=tags)[tags.fillna("") != ""].reset_index(drop=True)
 
     def to_frame(self) -> pd.DataFrame:
@@ -80,22 +79,23 @@ def normalise_tags(
     synonyms : mapping of str to str, optional
         Word -> the word it stands for, such as of `synonyms_of`.
     spelling : bool
-        Take rare words of five letters or more for slips of a frequent word that is much
-        like them (one letter in seven or so).
+        Take words of six letters or more that stand there three times at most for slips of one ten
+        times as frequent, if a single letter is wrong, missing or too much. Names of the
+        library (``synonyms``) are never slips. `Vocabulary.to_frame` shows each for review.
 
     Examples
     --------
-    >>> vocabulary = normalise_tags(["Solar", "solar "] * 5 + ["sollar"], synonyms={"solar": "photovoltaics"})
-    >>> vocabulary.spelling["sollar"], vocabulary.reasons["Solar"]
+    >>> vocabulary = normalise_tags(["Panels", "panels "] * 5 + ["pannels"], synonyms={"panels": "photovoltaics"})
+    >>> vocabulary.spelling["pannels"], vocabulary.reasons["Panels"]
     ('photovoltaics', 'synonym')
     """
-    counts = Counter(str(tag) for tag in tags)
+    counts = Counter(str(tag) for tag in tags if not (isinstance(tag, float) and tag != tag) and tag is not None)
     formed = {written: normalise_word(written) for written in counts}
     sizes: Counter[str] = Counter()
     for written, word in formed.items():
         sizes[word] += counts[written]
-    slips = _slips(sizes) if spelling else {}
     known = {normalise_word(a): b for a, b in (synonyms or {}).items()}
+    slips = _slips(sizes, set(known)) if spelling else {}
     final, reasons = {}, {}
     for written, word in formed.items():
         kept = slips.get(word, word)
@@ -107,25 +107,32 @@ def normalise_tags(
     return Vocabulary(final, reasons)
 
 
-def _slips(sizes: Counter[str]) -> dict[str, str]:
-    """Rare words that look like a frequent one; words in Chinese have too few letters to tell."""
-    latin = [
-        word for word in sizes if len(word) >= _LEAST_LETTERS and word.isascii() and not any(c.isdigit() for c in word)
-    ]
-    by_start: dict[str, list[str]] = {}
-    for word in latin:
-        by_start.setdefault(word[0], []).append(word)
+def _slips(sizes: Counter[str], known: set[str]) -> dict[str, str]:
+    """Rare words a letter away from a frequent one; words in Chinese have too few letters to tell."""
+    frequent = [w for w in sizes if w.isascii() and sizes[w] >= _MORE_FREQUENT]
     found: dict[str, str] = {}
-    for group in by_start.values():
-        group.sort(key=lambda w: (-sizes[w], w))
-        for word in group:
-            for better in group:
-                if sizes[better] < _MORE_FREQUENT * sizes[word]:
-                    break
-                if abs(len(better) - len(word)) <= 2 and SequenceMatcher(None, better, word).ratio() >= _ALIKE:
-                    found[word] = found.get(better, better)
-                    break
+    for word in sorted(sizes):
+        if sizes[word] > _RARE or word in known or not word.isascii() or any(c.isdigit() for c in word):
+            continue
+        better = [w for w in frequent if sizes[w] >= _MORE_FREQUENT * sizes[word] and _a_letter_apart(word, w)]
+        if better:
+            found[word] = max(better, key=lambda w: (sizes[w], w))
     return found
+
+
+def _a_letter_apart(a: str, b: str) -> bool:
+    """Whether one letter of one word makes the difference, in a word long enough to tell."""
+    one, two = a.split(), b.split()
+    if len(one) != len(two):
+        return False
+    apart = [(x, y) for x, y in zip(one, two, strict=True) if x != y]
+    if len(apart) != 1 or min(map(len, apart[0])) < _LEAST_LETTERS - 1 or max(map(len, apart[0])) < _LEAST_LETTERS:
+        return False
+    x, y = sorted(apart[0], key=len)
+    if len(y) - len(x) > 1:
+        return False
+    same = next((i for i, (p, q) in enumerate(zip(x, y, strict=False)) if p != q), len(x))
+    return x[same:] == y[same + 1 :] if len(x) < len(y) else x[same + 1 :] == y[same + 1 :]
 
 
 def synonyms_of(scheme: Scheme) -> dict[str, str]:

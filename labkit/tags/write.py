@@ -61,8 +61,9 @@ def write_scheme(scheme: Scheme, path: str | Path) -> None:
     ----------
     scheme : Scheme
     path : str or Path
-        ``.csv`` and ``.xlsx`` (a row a class; text that a spreadsheet would run is
-        made safe), ``.json`` (everything), ``.ttl`` and ``.rdf`` (SKOS),
+        ``.csv`` and ``.xlsx`` (a row a class, with English and Chinese names and
+        definitions only; text that a spreadsheet would run is made safe), ``.json``
+        (everything), ``.ttl`` and ``.rdf`` (SKOS),
         ``.graphml``; also with ``.gz`` or ``.bz2``.
 
     Raises
@@ -119,12 +120,13 @@ def _json(scheme: Scheme) -> bytes:
 
 def _workbook(frame: pd.DataFrame) -> bytes:
     import openpyxl
+    from openpyxl.cell.cell import ILLEGAL_CHARACTERS_RE
 
     book = openpyxl.Workbook()
     sheet = book.create_sheet("tags", 0)
     del book["Sheet"]
     for row in (list(frame.columns), *privacy.safe_frame(frame).itertuples(index=False, name=None)):
-        sheet.append(row)
+        sheet.append([ILLEGAL_CHARACTERS_RE.sub("\ufffd", cell) if isinstance(cell, str) else cell for cell in row])
     sheet.freeze_panes = "B2"
     out = io.BytesIO()
     book.save(out)

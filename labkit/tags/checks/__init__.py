@@ -46,7 +46,7 @@ def check(
 @overload
 def check(
     scheme: Scheme, membership: Membership | None = ..., *, only: Collection[str] | None = ..., language: Language = ...,
-    key: bytes | None = ..., fewest: int = ..., largest_array: int = ..., repair: Collection[str] | str,
+    key: bytes | None = ..., fewest: int = ..., largest_array: int = ..., repair: Collection[str] | str | bool,
 ) -> tuple[Scheme, list[Change]]: ...  # fmt: skip
 
 
@@ -59,7 +59,7 @@ def check(
     key: bytes | None = None,
     fewest: int = 1,
     largest_array: int = 15,
-    repair: Collection[str] | str | None = None,
+    repair: Collection[str] | str | bool | None = None,
 ) -> pd.DataFrame | tuple[Scheme, list[Change]]:
     """Everything a scheme breaks of its own rules.
 
@@ -78,7 +78,7 @@ def check(
         Fewest customers of a finding about customers.
     largest_array : int
         Classes side by side above which `array_size` speaks.
-    repair : collection of str or "all", optional
+    repair : collection of str, "all" or True, optional
         Instead of the table, a scheme with these repaired and what changed.
 
     Returns
@@ -101,8 +101,8 @@ def check(
     >>> check(tree, only=["cyclic_relations"])["why"].tolist()
     ['cycle upwards: a (A) -> b (B) -> a (A)']
     """
-    if repair is not None:
-        return repair_scheme(scheme, repair)
+    if repair is not None and repair is not False:
+        return repair_scheme(scheme, "all" if repair is True else repair)
     unknown = [name for name in only or () if name not in CHECKS]
     if unknown:
         raise TagError(f"there is no check {unknown[0]!r}; there are {', '.join(CHECKS)}")

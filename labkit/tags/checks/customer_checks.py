@@ -9,15 +9,15 @@ import numpy as np
 import pandas as pd
 
 from labkit.estimates import Estimate, estimate_share
-from labkit.tags.association import compare_facets
+from labkit.tags.association import compare_facets, known_facets, strong_pairs
 from labkit.tags.checks.logic_checks import arrays, facets, is_residual
 from labkit.tags.checks.registry import Finding, View, check_of
 from labkit.tags.membership import Membership
 from labkit.tags.scheme import Scheme
 from labkit.terms import Language, Say
 
-#: Cramér's V from which facets are reported, and the share from which an implication is.
-_STRONG, _IMPLIED, _LEAST = 0.5, 0.99, 30
+#: Share from which an implication is reported, and of how many customers at least.
+_IMPLIED, _LEAST = 0.99, 30
 
 
 def _members(view: View) -> Membership:
@@ -61,9 +61,9 @@ def members_gap(view: View) -> Iterator[Finding]:
     table = _members(view)
     for parent, below in arrays(view):
         known = [item.id for item in below if item.id in table]
-        if parent.exhaustive is False or parent.id not in table or not known:
+        whole = table.whole(view.scheme, parent.id)
+        if parent.exhaustive is False or whole is None or not known:
             continue
-        whole = table.extent(parent.id)
         covered = np.logical_or.reduce([table.extent(id) for id in known])
         out = np.flatnonzero(whole & ~covered)
         if len(out) >= max(view.fewest, 1):
@@ -114,13 +114,15 @@ def empty_class(view: View) -> Iterator[Finding]:
     table = _members(view)
     for tag, count in table.counts.items():
         if count == 0 and tag in view.scheme:
-            yield Finding(
-                (str(tag),),
-                view.say(f"{view.name(str(tag))} has no member", f"{view.name(str(tag))} 没有成员"),
-                view.say("retire it, or correct its rule", "注销，或更正规则"),
-                view.scheme[str(tag)].row,
-                0,
-            )
+            name, alone = view.name(str(tag)), table.by_rule_counts.get(str(tag), 0)
+            why = view.say(f"{name} has no member", f"{name} 没有成员")
+            if alone >= max(view.fewest, 1):
+                why += view.say(
+                    f", though its rule holds for {alone:,} outside its parents",
+                    f"，但上位类之外有 {alone:,} 户满足其规则",
+                )
+            repair = view.say("retire it, or correct its rule", "注销，或更正规则")
+            yield Finding((str(tag),), why, repair, view.scheme[str(tag)].row, 0)
 
 
 @check_of("rule_without_data")
@@ -134,8 +136,7 @@ def rule_without_data(view: View) -> Iterator[Finding]:
 
 @check_of("facets_depend")
 def facets_depend(view: View) -> Iterator[Finding]:
-    pairs = compare_facets(_members(view), {name: [i.id for i in items] for name, items in facets(view).items()})
-    for row in pairs[pairs["discovery"] & (pairs["cramers_v"] >= _STRONG)].itertuples():
+    for row in strong_pairs(compare_facets(_members(view), known_facets(view.scheme))).itertuples():
         a, b = view.name(str(row.facet)), view.name(str(row.other_facet))
         v, bits = float(row.cramers_v), float(row.shared_bits)
         why = view.say(
@@ -194,14 +195,17 @@ def prove_arrays(scheme: Scheme, membership: Membership, *, fewest: int = 1, lan
         ``parent`` (its name), ``classes_count``, ``customers_count``,
         ``exhaustive_share`` (in a class below) with ends, ``residual_share``,
         ``overlap_share`` (in two or more), ``largest_overlap`` (Szymkiewicz–Simpson
-        of the worst pair), ``exclusive`` and ``exhaustive``: holds, refuted, or not_claimed.
+        of the worst pair), ``exclusive`` and ``exhaustive``: holds, refuted, but_for_few (fewer than
+        ``fewest``), not_claimed, or not_testable: nothing says who the parent's customers are.
     """
     rows = []
     for parent, below in arrays(View(scheme, Say(language))):
         known = [item for item in below if item.id in membership]
-        if parent.id not in membership or not known:
+        whole = membership.whole(scheme, parent.id)
+        if not known or (whole is None and parent.id not in membership):
             continue
-        whole = membership.extent(parent.id)
+        testable = whole is not None
+        whole = membership.extent(parent.id) if whole is None else whole
         n = int(whole.sum())
         if n < max(fewest, 1):
             continue
@@ -220,7 +224,7 @@ def prove_arrays(scheme: Scheme, membership: Membership, *, fewest: int = 1, lan
             default=0.0,
         )
         gap, doubled = n - int((times > 0).sum()), int((times > 1).sum())
-        told = covered if gap == 0 or gap >= fewest else Estimate(np.nan, np.nan, np.nan, n)
+        told = covered if testable and (gap == 0 or gap >= fewest) else Estimate(np.nan, np.nan, np.nan, n)
         rows.append(
             {
                 "parent": parent.name(language),
@@ -229,11 +233,11 @@ def prove_arrays(scheme: Scheme, membership: Membership, *, fewest: int = 1, lan
                 "exhaustive_share": told.value,
                 "low_share": told.low,
                 "high_share": told.high,
-                "residual_share": float(left.sum() / n),
-                "overlap_share": doubled / n if doubled == 0 or doubled >= fewest else np.nan,
-                "largest_overlap": worst,
-                "exclusive": _verdict(parent.exclusive, not (times > 1).any()),
-                "exhaustive": _verdict(parent.exhaustive, bool((times > 0).all())),
+                "residual_share": _few(int((left & whole).sum()), n, fewest),
+                "overlap_share": _few(doubled, n, fewest),
+                "largest_overlap": worst if doubled == 0 or doubled >= fewest else np.nan,
+                "exclusive": _verdict(parent.exclusive, doubled, fewest),
+                "exhaustive": _verdict(parent.exhaustive, gap, fewest) if testable else "not_testable",
             }
         )
     return pd.DataFrame(rows, columns=_ARRAY_COLUMNS)
@@ -242,5 +246,11 @@ def prove_arrays(scheme: Scheme, membership: Membership, *, fewest: int = 1, lan
 _ARRAY_COLUMNS = ["parent", "classes_count", "customers_count", "exhaustive_share", "low_share", "high_share", "residual_share", "overlap_share", "largest_overlap", "exclusive", "exhaustive"]  # fmt: skip
 
 
-def _verdict(claimed: bool | None, holds: bool) -> str:
-    return "not_claimed" if claimed is False else "holds" if holds else "refuted"
+def _few(count: int, n: int, fewest: int) -> float:
+    return count / n if count == 0 or count >= fewest else np.nan
+
+
+def _verdict(claimed: bool | None, against: int, fewest: int) -> str:
+    if claimed is False:
+        return "not_claimed"
+    return "holds" if against == 0 else "refuted" if against >= fewest else "but_for_few"

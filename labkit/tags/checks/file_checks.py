@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from labkit.portrait import SOURCES
 from labkit.tags.checks.registry import Finding, View, check_of, tell
 from labkit.tags.errors import TagError
-from labkit.tags.rules import parse_rule
+from labkit.tags.rules import parse_rule, require_types
 
 _COLUMNS = frozenset(column for names in SOURCES.values() for column in names)
 #: Share of classes under the class that their mark begins with, from which the marks are taken as hierarchical.
@@ -124,12 +124,18 @@ def _problems(view: View, check: str) -> Iterator[Finding]:
             )
 
 
+@check_of("unread_column")
+def unread_column(view: View) -> Iterator[Finding]:
+    yield from _problems(view, "unread_column")
+
+
 @check_of("broken_rule")
 def broken_rule(view: View) -> Iterator[Finding]:
     for item in view.classes:
-        if item.rule:
+        # What was evaluated on the customers is no broken rule, whatever columns they have.
+        if item.rule and (view.membership is None or item.id not in view.membership):
             try:
-                parse_rule(item.rule, item.id, _COLUMNS)
+                require_types(parse_rule(item.rule, item.id, _COLUMNS), item.id)
             except TagError as error:
                 yield Finding(
                     (item.id,), str(error), view.say("correct the rule at that place", "在该处更正规则"), item.row

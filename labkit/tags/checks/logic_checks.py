@@ -11,13 +11,13 @@ from labkit.tags.checks.registry import Finding, View, check_of
 from labkit.tags.errors import TagError
 from labkit.tags.extents import EVERYTHING, Extent, describe, extent_of, join, leftover, meet
 from labkit.tags.record import TagClass
-from labkit.tags.rules import Among, Rule, columns_of, parse_rule
+from labkit.tags.rules import Among, Missing, Rule, columns_of, parse_rule
 
 _RESIDUAL = re.compile(r"^(其他|其它|其余)|^(other|others|miscellaneous|residual|not elsewhere)\b", re.IGNORECASE)
 
 
 def is_residual(item: TagClass) -> bool:
-    """Whether a class is what remains: said so, or named so.
+    """Whether a class is what remains: said so, named so, or made of those of whom nothing is known.
 
     Examples
     --------
@@ -25,7 +25,11 @@ def is_residual(item: TagClass) -> bool:
     >>> is_residual(make_class("9", zh="其他水果种植"))
     True
     """
-    return item.residual or any(_RESIDUAL.match(label.text.strip()) for label in item.labels if label.kind == "pref")
+    return (
+        item.residual
+        or isinstance(rule_of(item), Missing)
+        or any(_RESIDUAL.match(label.text.strip()) for label in item.labels if label.kind == "pref")
+    )
 
 
 def rule_of(item: TagClass) -> Rule | None:
@@ -83,6 +87,18 @@ def own_column(item: TagClass) -> str:
     return item.criterion
 
 
+def allowed(view: View, parent: TagClass, column: str) -> Extent:
+    """Values of a column that customers of a class can have: its domain, its rule and those of the classes above."""
+    found = domain_of(parent.domain)
+    for id in (parent.id, *view.ancestors(parent.id)):
+        item = view.scheme[id]
+        rule = rule_of(item)
+        own = extent_of(rule) if rule is not None else None
+        if own is not None and columns_of(rule) == (column,) and (id == parent.id or item.relation == "is_a"):  # type: ignore[arg-type]
+            found = meet(found, own)
+    return found
+
+
 @check_of("one_criterion")
 def one_criterion(view: View) -> Iterator[Finding]:
     for parent, below in arrays(view):
@@ -116,7 +132,7 @@ def sibling_overlap(view: View) -> Iterator[Finding]:
         known = [(item, own_column(item), extent_of(rule)) for item in below if (rule := rule_of(item)) is not None]
         for (a, column_a, extent_a), (b, column_b, extent_b) in combinations(known, 2):
             if column_a and column_a == column_b and extent_a is not None and extent_b is not None:
-                both = meet(meet(extent_a, extent_b), domain_of(parent.domain))
+                both = meet(meet(extent_a, extent_b), allowed(view, parent, column_a))
                 if not both.empty:
                     yield Finding(
                         (a.id, b.id),
@@ -142,10 +158,12 @@ def union_gap(view: View) -> Iterator[Finding]:
             covered = join(covered, extent) if extent is not None else covered
         if len(columns) != 1 or "" in columns:
             continue
-        gap = leftover(domain_of(parent.domain), covered)
+        gap = leftover(allowed(view, parent, next(iter(columns))), covered)
         flags = covered.words <= {True, False} and bool(covered.words)
         if flags:  # a flag's values are known without saying
-            gap = Extent(words=frozenset({True, False}) - covered.words)
+            own = allowed(view, parent, next(iter(columns)))
+            both = frozenset({True, False}) if own.all_but else own.words
+            gap = Extent(words=both - covered.words)
         elif covered.spans and not covered.words:
             gap = Extent(gap.spans)
         elif covered.words and not parent.domain:

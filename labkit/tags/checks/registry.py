@@ -97,12 +97,12 @@ class View:
         """All superordinate classes; the class itself only if it lies on a cycle."""
         if id not in self._above:
             seen: set[str] = set()
-            queue = deque(self.parents.get(id, ()))
+            queue = deque(self.stated_above.get(id, ()))
             while queue:
                 at = queue.popleft()
                 if at not in seen:
                     seen.add(at)
-                    queue.extend(self.parents[at])
+                    queue.extend(self.stated_above[at])
             self._above[id] = frozenset(seen)
         return self._above[id]
 
@@ -112,7 +112,7 @@ class View:
         queue = deque([low])
         while queue:
             at = queue.popleft()
-            for parent in self.parents.get(at, ()):
+            for parent in self.stated_above.get(at, ()):
                 if (at, parent) == without or (parent in before and parent != high):
                     continue
                 if parent == high:
@@ -132,6 +132,17 @@ class View:
         for relation in self.scheme.relations:
             found[relation.kind].append(relation)
         return {kind: tuple(listed) for kind, listed in found.items()}
+
+    @cached_property
+    def stated_above(self) -> dict[str, tuple[str, ...]]:
+        """Parents, and what ``broaderTransitive`` and ``broadMatch`` put above a class inside the scheme."""
+        found = {id: dict.fromkeys(above) for id, above in self.parents.items()}
+        for kind, up in (("broaderTransitive", 1), ("broadMatch", 1), ("narrowerTransitive", -1), ("narrowMatch", -1)):
+            for r in self.relations.get(kind, ()):
+                low, high = (r.source, r.target) if up > 0 else (r.target, r.source)
+                if low in found and high in found:
+                    found[low][high] = None
+        return {id: tuple(above) for id, above in found.items()}
 
     def related(self) -> list[tuple[str, str]]:
         """Pairs of classes that are stated as related, each once."""

@@ -75,7 +75,7 @@ def cyclic_relations(view: View) -> Iterator[Finding]:
 
 
 def _rings(view: View) -> list[list[str]]:
-    graph = nx.DiGraph([(id, parent) for id, above in view.parents.items() for parent in above])
+    graph = nx.DiGraph([(id, parent) for id, above in view.stated_above.items() for parent in above])
     return sorted(sorted(part) for part in nx.strongly_connected_components(graph) if len(part) > 1)
 
 
@@ -153,7 +153,7 @@ def solely_transitive_relations(view: View) -> Iterator[Finding]:
     found = {(r.source, r.target) for r in view.relations.get("broaderTransitive", ())}
     found |= {(r.target, r.source) for r in view.relations.get("narrowerTransitive", ())}
     for low, high in sorted(found):
-        if not stated or high not in view.ancestors(low):
+        if not stated or high not in view.scheme.ancestors(low):
             yield Finding(
                 (low, high),
                 view.say("no chain of broader leads there", "没有 broader 链条"),

@@ -118,6 +118,7 @@ BROKEN: dict[str, tuple[Scheme, tags.Membership | None, int, tuple[str, ...]]] =
     "parent_against_notation": (Scheme.of([make_class("1", notation="1"), make_class("2", notation="2"), *(make_class(f"1{i}", notation=f"1{i}", parents="1") for i in range(5)), make_class("19", notation="19", parents="2")]), None, 1, ("19",)),
     "bad_row": (replace(CLEAN, problems=(ReadingProblem("bad_row", (), "row 3 has no id", 3),)), None, 1, ()),
     "bad_value": (replace(CLEAN, problems=(ReadingProblem("bad_value", ("H",), "row 3", 3),)), None, 1, ("H",)),
+    "unread_column": (replace(CLEAN, problems=(ReadingProblem("unread_column", (), "column x", 1),)), None, 1, ()),
     "broken_rule": (changed("H", rule="customer_class ="), None, 1, ("H",)),
     "replaced_by_nothing": (replace(changed("H", status="deprecated"), classes={**changed("H", status="deprecated").classes, "O": replace(CLEAN["O"], replaced_by="Z")}), None, 2, ("H",)),
     "unowned_tag": (changed("H", owner=""), None, 1, ("H",)),
@@ -202,7 +203,7 @@ def test_proof_of_the_class_arrays() -> None:
     loose = changed("R", exhaustive=False, exclusive=False)
     assert set(tags.prove_arrays(loose, MEMBERS)[["exclusive", "exhaustive"]].iloc[0]) == {"not_claimed"}
     hidden = tags.prove_arrays(CLEAN, members(O=np.arange(60) >= 34), fewest=10).iloc[0]
-    assert np.isnan(hidden["exhaustive_share"]) and hidden["exhaustive"] == "refuted"
+    assert np.isnan(hidden["exhaustive_share"]) and hidden["exhaustive"] == "but_for_few"
 
 
 def test_unions_are_judged_within_the_domain() -> None:
@@ -289,3 +290,75 @@ def test_hostile_names_are_told_without_their_marks() -> None:
     found = check(bad)
     assert not any(letter in text for text in found["why"] for letter in "\u202e\x1b")
     assert isinstance(found, pd.DataFrame)
+
+
+def test_splits_are_judged_within_their_parent() -> None:
+    large = make_class("L", "Large", rule="capacity_kva >= 315")
+    whole = Scheme.of(
+        [
+            large,
+            make_class("a", parents="L", rule="capacity_kva < 1000"),
+            make_class("b", parents="L", rule="capacity_kva < 100 or capacity_kva >= 1000"),
+        ]
+    )
+    assert check(whole, only=["union_gap", "sibling_overlap"]).empty
+    open_ = Scheme.of(
+        [
+            large,
+            make_class("a", parents="L", rule="capacity_kva < 1000"),
+            make_class("b", parents="L", rule="capacity_kva > 1000"),
+        ]
+    )
+    assert check(open_, only=["union_gap"])["why"].tolist() == ["capacity_kva 1000 is in no class under Large (L)"]
+
+
+def test_a_union_does_not_prove_itself() -> None:
+    frame = pd.DataFrame(
+        {
+            "customer_id": [f"C{i}" for i in range(40)],
+            "customer_class": ["residential", "industrial", "public", "commercial"] * 10,
+        }
+    )
+    tree = Scheme.of(
+        [
+            make_class("R"),
+            make_class("G", parents="R"),
+            make_class("H", parents="G", rule="customer_class = 'residential'"),
+            make_class("I", parents="G", rule="customer_class = 'industrial'"),
+        ]
+    )
+    members = tags.assign(frame, tree)
+    proof = tags.prove_arrays(tree, members).set_index("parent")
+    assert proof.loc["G", "exhaustive"] == "not_testable" and np.isnan(proof.loc["G", "exhaustive_share"])
+    assert proof.loc["R", "exhaustive"] == "refuted" and proof.loc["R", "exhaustive_share"] == 0.5, (
+        "a lone root stands for everybody"
+    )
+    assert check(tree, members, only=["members_gap"])["classes"].tolist() == [("R",)]
+    apart = Scheme.of(
+        [
+            make_class("R", rule="customer_class = 'public'"),
+            make_class("X", parents="R", rule="customer_class = 'residential'"),
+        ]
+    )
+    assert (
+        "its rule holds for 10 outside its parents"
+        in check(apart, tags.assign(frame, apart), only=["empty_class"])["why"].iloc[0]
+    )
+
+
+def test_rules_that_compare_with_another_type_are_found_before_they_run() -> None:
+    found = check(changed("H", rule="customer_class > 3 or not prepaid"), only=["broken_rule"])
+    assert "holds words, and 3.0 cannot be compared" in found["why"].iloc[0]
+    own = membership_of({"H": half, "O": ~half}, ids)
+    assert check(changed("H", rule="my_column > 3"), own, only=["broken_rule"]).empty
+
+
+def test_transitive_and_mapped_relations_count() -> None:
+    ring = rdf(*PLAIN, ("R", "broaderTransitive", "O"))
+    assert check(ring, only=["cyclic_relations"])["classes"].tolist() == [("O", "R")]
+    mapped = rdf(*PLAIN, ("H", "broadMatch", "O"), ("H", "related", "O"))
+    assert check(mapped, only=["relation_clashes"])["classes"].tolist() == [("H", "O")]
+
+
+def test_repair_may_just_be_true() -> None:
+    assert check(changed("H", parents=("R", "Z")), repair=True)[0]["H"].parents == ("R",)

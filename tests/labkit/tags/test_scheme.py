@@ -169,6 +169,10 @@ def test_skos_narrower_and_relations(tmp_path: Path) -> None:
         ("a.csv.gz", b"\x1f\x8b broken", "compressed file is damaged"),
         ("a.xlsx", b"no workbook", "not a readable workbook"),
         ("a.docx", b"x", "no format of schemes"),
+        ("a.csv", b"\xff\xfea", "neither UTF-8 nor GB18030 nor UTF-16"),
+        ("a.json", b'{"classes":[{"id":"A","parents":"B"}]}', "class 1, parents: expected list"),
+        ("a.json", b'{"classes":[{"id":1}]}', "class 1, id: expected str"),
+        ("a.json", b'{"classes":[{"id":"A","exclusive":"maybe"}]}', "class 1, exclusive: expected true"),
     ],
 )
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path, name: str, content: bytes, says: str) -> None:
@@ -190,3 +194,53 @@ def test_rows_that_do_not_fit_are_told_with_row_and_column(tmp_path: Path) -> No
     said = found[["check", "row"]].values.tolist()
     assert said == [["bad_row", 5], ["bad_row", 3], ["bad_value", 4], ["bad_value", 4]]
     assert any("column relation: 'cousin' is not is_a or part_of or grouped_by" in why for why in found["why"])
+
+
+@pytest.mark.parametrize(
+    "parent", ["上级编号", "父级编号", "上级标签", "所属上级", "上位类编号", "父节点", "Parent ID", "上级代码"]
+)
+def test_headers_are_known_by_their_stems(tmp_path: Path, parent: str) -> None:
+    found = Scheme.read(write(tmp_path, "h.csv", f"编号,标签名,{parent},备注一\nA,全部,,x\nB,居民,A,y\n"))
+    assert found["B"].parents == ("A",) and found["B"].name("zh") == "居民"
+    assert "'备注一' is not understood" in tags.check(found, only=["unread_column"])["why"].iloc[0]
+
+
+def test_a_title_above_the_header_and_codes_kept_as_numbers(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (["标签目录", None, None], ["代码", "名称", "上级代码"], [1, "甲", None], ["2", "乙", 1.0]):
+        book.active.append(row)  # type: ignore[union-attr]
+    book.save(tmp_path / "t.xlsx")
+    assert Scheme.read(tmp_path / "t.xlsx").class_chain("2") == ("1", "2")
+
+
+def test_labels_of_skos_xl(tmp_path: Path) -> None:
+    text = """@prefix skos: <http://www.w3.org/2004/02/skos/core#> . @prefix xl: <http://www.w3.org/2008/05/skos-xl#> . @prefix e: <http://e/> .
+e:a a skos:Concept ; xl:prefLabel e:l1 ; xl:altLabel e:l2 . e:l1 xl:literalForm "Tax"@en . e:l2 xl:literalForm "Duty"@en ."""
+    item = Scheme.read(write(tmp_path, "x.ttl", text))["http://e/a"]
+    assert item.name() == "Tax" and item.aliases == ("Duty",)
+
+
+def test_a_cycle_through_a_parent_that_was_not_there_yet() -> None:
+    waiting = Scheme.of([make_class("B", parents="A")])
+    with pytest.raises(TagError, match="cycle A -> B -> A"):
+        waiting.add_class(make_class("A", parents="B"))
+    assert waiting.add_class(make_class("A"))["B"].parents == ("A",)
+
+
+@pytest.mark.parametrize("ending", ["csv", "xlsx", "ttl", "rdf", "json"])
+def test_hostile_text_is_written_and_read(tmp_path: Path, ending: str) -> None:
+    odd = Scheme.of(
+        [
+            tags.TagClass("http://x/a b", labels=(tags.Label("a\x0bb", "en_US"), tags.Label("=1+1", "zh"))),
+            make_class("c", "<b>", parents="http://x/a b"),
+        ]
+    )
+    odd.write(tmp_path / f"o.{ending}")
+    assert len(Scheme.read(tmp_path / f"o.{ending}")) == 2
+
+
+def test_a_scheme_that_is_all_cycle_is_shown() -> None:
+    ring = Scheme.of([make_class("A", parents="B"), make_class("B", parents="A")])
+    assert "in a cycle: A, B" in ring._repr_html_()
+    with pytest.raises(TagError, match="no root"):
+        tags.plot_tree(ring)
