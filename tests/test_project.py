@@ -82,7 +82,7 @@ _NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, to
 
 
 #: Code lines of what all notebooks stand on, and of any one domain; tags are two notebooks and 51 checks.
-MOST_SHARED, MOST_DOMAIN, MOST_OF = 8800, 2600, {"tags": 4600}
+MOST_SHARED, MOST_DOMAIN, MOST_OF = 8800, 2600, {"tags": 4900}
 
 
 def test_the_package_stays_small() -> None:

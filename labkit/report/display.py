@@ -222,7 +222,7 @@ def show_table(
     heads = {c: (titles or {}).get(c) or terms.label(str(c), language, with_unit=True) for c in frame.columns}
     text = pd.DataFrame({heads[c]: [_cell(c, v, language, digits) for v in frame[c]] for c in frame.columns})
     csv = base64.b64encode(privacy.to_safe_csv(_named(frame, heads, language))).decode()
-    rows = "".join(_row(cells, frame) for cells in text.itertuples(index=False, name=None))
+    rows = "".join(_row(cells, frame, language) for cells in text.itertuples(index=False, name=None))
     head = "".join(f'<th scope="col"{_align(frame[c])}>{html.escape(heads[c])}</th>' for c in frame.columns)
     link = "下载 CSV" if language == "zh" else "Download CSV"
     small = f" {html.escape(caption)}" if caption else ""
@@ -242,10 +242,18 @@ def _align(column: pd.Series) -> str:
     return "" if _is_number(column) else ' class="t"'
 
 
-def _row(cells: tuple[str, ...], frame: pd.DataFrame) -> str:
+def _row(cells: tuple[str, ...], frame: pd.DataFrame, language: terms.Language) -> str:
     first, *rest = cells
-    tail = "".join(f"<td{_align(frame.iloc[:, i])}>{html.escape(cell)}</td>" for i, cell in enumerate(rest, 1))
-    return f'<tr><th scope="row">{html.escape(first)}</th>{tail}</tr>'
+    tail = "".join(
+        f"<td{_align(frame.iloc[:, i])}{_foreign(cell, language)}>{html.escape(cell)}</td>"
+        for i, cell in enumerate(rest, 1)
+    )
+    return f'<tr><th scope="row"{_foreign(first, language)}>{html.escape(first)}</th>{tail}</tr>'
+
+
+def _foreign(cell: str, language: terms.Language) -> str:
+    """Says of words in Chinese on an English page, such as customers' own, that they are."""
+    return ' lang="zh-Hans"' if language == "en" and any("\u4e00" <= c <= "\u9fff" for c in cell) else ""
 
 
 def _cell(column: str, value: object, language: terms.Language, digits: Mapping[str, int] | None) -> str:

@@ -168,7 +168,7 @@ def z_scores(both: np.ndarray, counts: np.ndarray, n: int) -> np.ndarray:
     Examples
     --------
     >>> z = z_scores(np.array([[0, 5], [5, 0]]), np.array([5.0, 5.0]), 10)
-    >>> round(z[0, 1], 2)
+    >>> float(round(z[0, 1], 2))
     3.0
     """
     expected = np.outer(counts, counts) / n
