@@ -215,6 +215,7 @@ def plot_map(
             )
         ax.set_xlabel(x_label, loc="right")
         ax.set_title(y_label, fontsize=10, color=figures.SOFT)
-        ax.set_aspect(1 / np.cos(np.radians(areas["latitude"].mean())))
+        ax.margins(0.18)
+        ax.set_aspect(1 / np.cos(np.radians(areas["latitude"].mean())), adjustable="datalim")
         ax.legend(loc="upper left", bbox_to_anchor=(1.02, 1.0))
     return ax

@@ -122,8 +122,9 @@ def day_types(lab: Lab, opened_at: pd.Series) -> pd.DataFrame:
     return calendar.day_type_table(stamps.min().date(), stamps.max().date(), lab.manifest.about.calendar)
 
 
-def monthly(hit: pd.Series, month: pd.Series) -> tuple[pd.Series, pd.Series]:
-    """Hits and cases by month, for a control chart."""
+def monthly(hit: pd.Series, month: pd.Series, least: int = 1) -> tuple[pd.Series, pd.Series]:
+    """Hits and cases by month, for a control chart; months of fewer than ``least`` cases left out."""
     known = hit.notna() & month.notna()
     by = hit[known].astype(float).groupby(month[known].to_numpy()).agg(["sum", "count"]).sort_index()
+    by = by[by["count"] >= least]
     return by["sum"], by["count"]

@@ -13,7 +13,6 @@ from sklearn.cluster import KMeans
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.metrics import silhouette_score
 
-from labkit.estimates import Estimate
 from labkit.service.errors import ServiceError
 
 #: Share of the tickets from which a topic says nothing any more.
@@ -165,14 +164,13 @@ def find_topics(
     labels = np.where(raw >= 0, rank[raw], -1)
     near = np.asarray(matrix @ model.cluster_centers_.T)
     everything = _parts_of(different, weight)
-    rows = []
+    rows, ends = [], _shares(labels, number, customers, seed, draws)
     for new, old in enumerate(order):
-        share = _share_of(labels == new, customers, seed, draws)
         inside = np.flatnonzero(model.labels_ == old)
         typical = inside[np.argsort(-near[inside, old] * np.sqrt(weight[inside]), kind="stable")[:3]]
         words = _tell_words([different[i] for i in inside], weight[inside], everything, weight.sum())
         examples = " | ".join(mask_text(different[i]) for i in typical)
-        rows.append((new, words, int(sizes[old]), share.value, share.low, share.high, examples))
+        rows.append((new, words, int(sizes[old]), int(sizes[old]) / len(labels), *ends[new].tolist(), examples))
     table = pd.DataFrame(
         rows, columns=["topic", "words", "tickets_count", "share", "low_share", "high_share", "examples"]
     )
@@ -243,15 +241,15 @@ def _overlap(a: str, b: str) -> bool:
     return any(a.endswith(b[:n]) or b.endswith(a[:n]) for n in range(1, min(len(a), len(b))))
 
 
-def _share_of(hit: np.ndarray, customers: pd.Series | None, seed: int, draws: int) -> Estimate:
-    """A share with a bootstrap interval over customers, or over texts."""
-    who = np.arange(len(hit)) if customers is None else pd.factorize(customers.fillna("?").to_numpy())[0]
-    inside, whole = np.bincount(who, hit.astype(float)), np.bincount(who)
-    rng = np.random.default_rng(seed)
-    n = len(whole)
-    drawn = []
+def _shares(labels: np.ndarray, number: int, customers: pd.Series | None, seed: int, draws: int) -> np.ndarray:
+    """Ends of the share of each topic, by a bootstrap over customers (or texts): shape (topics, 2)."""
+    who = np.arange(len(labels)) if customers is None else pd.factorize(customers.fillna("?").to_numpy())[0]
+    n, known = int(who.max()) + 1, labels >= 0
+    inside = sparse.csr_matrix((np.ones(int(known.sum())), (who[known], labels[known])), shape=(n, number))
+    whole = np.bincount(who, minlength=n).astype(float)
+    rng, drawn = np.random.default_rng(seed), []
     for _ in range(draws):
-        w = np.bincount(rng.integers(0, n, n), minlength=n)
-        drawn.append(float(w @ inside) / max(float(w @ whole), 1.0))
-    low, high = np.quantile(drawn, [0.025, 0.975])
-    return Estimate(float(hit.mean()), float(low), float(high), n)
+        w = np.bincount(rng.integers(0, n, n), minlength=n).astype(float)
+        drawn.append((inside.T @ w) / max(float(w @ whole), 1.0))
+    ends: np.ndarray = np.quantile(np.array(drawn), [0.025, 0.975], axis=0).T
+    return ends

@@ -19,6 +19,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 from tests.benchmarks.peers import compare_bills, compare_scorecard, compare_shift
+from tests.benchmarks.service_peers import compare_sites
 from tests.benchmarks.tag_peers import compare_checks, compare_subsumption
 
 HERE = Path(__file__).parent
@@ -120,7 +121,7 @@ energy, highest, minutes = by["wh"].sum(), by["wh"].max(), by["interval_min"].su
         ),
         *(
             Case(f"notebook {no} in both languages, with pages", f"from labkit.report.run import run_report; run_report({str(SAMPLE)!r}, {str(folder / 'reports')!r}, only=[{no!r}], progress=False)", 120, None)
-            for no in ("02", "03", "09", "10")
+            for no in ("02", "03", "07", "09", "10")
         ),
         Case("(make portraits of 1,000,000 customers)", f"from pathlib import Path; from tests.benchmarks.tag_peers import make_portraits; make_portraits(Path({str(folder / 'portraits.parquet')!r}), 1_000_000)"),
         Case(
@@ -137,6 +138,16 @@ energy, highest, minutes = by["wh"].sum(), by["wh"].max(), by["interval_min"].su
             "tags.check, a thesaurus of 7,400 classes and some 110,000 triples, after parsing",
             "tags.check(scheme)", 3, None,
             f"from labkit import tags; from tests.benchmarks.tag_peers import thesaurus; thesaurus(7400).write({str(folder / 'large.ttl')!r}); scheme = tags.Scheme.read({str(folder / 'large.ttl')!r})",
+        ),
+        Case(
+            "service.site_centres, p-median of 200 x 200 with p = 10 proved, five instances",
+            "for cost, demand in instances: assert service.site_centres(cost, demand, 10).proved", 300, None,
+            "from labkit import service; from tests.benchmarks.service_peers import instance; instances = [instance(200, seed) for seed in range(5)]",
+        ),
+        Case(
+            "service: topics, growth and hot spots of 200,000 tickets in their own words",
+            "service.find_topics(table['text'], customers=table['customer_id']); service.follow_topics(table['topic'], table['month'], table['customer_id'], seed=1); service.hot_topics(service.count_cells(table['topic'], table, customers))",
+            60, None, "from labkit import service; from tests.benchmarks.service_peers import make_tickets; table, customers = make_tickets(200_000)",
         ),
         Case("Ctrl-C: from the signal to the stopped query", _CTRL_C, 1, None),
     ]  # fmt: skip
@@ -192,7 +203,7 @@ def main(only: str = "") -> None:
         # Last: a child's peak counts this process's own from before it began.
         if only in "peer":
             beside = [compare_bills(Path(folder)).row, compare_shift().row, compare_scorecard(Path(folder)).row]
-            beside += [compare_checks(Path(folder)).row, compare_subsumption().row]
+            beside += [compare_checks(Path(folder)).row, compare_subsumption().row, compare_sites(Path(folder)).row]
             print(*beside, sep="\n", flush=True)
     peers = [
         "",
