@@ -93,7 +93,7 @@ def plot_control(chart: ControlChart, *, y_label: str, scale: float = 1.0, ax: A
     points = chart.points
     x = np.arange(len(points))
     with figures.style():
-        ax = ax or figures.new_axes(height_in=3.0)
+        ax = ax or figures.new_axes(width_in=6.6, height_in=2.6)
         ax.fill_between(
             x, points["low"] * scale, points["high"] * scale, step="mid", color=figures.ACCENT, alpha=0.12, linewidth=0
         )
@@ -128,7 +128,7 @@ def plot_changes(changes: pd.DataFrame, *, x_label: str, ax: Axes | None = None)
     """
     y = np.arange(len(changes))
     with figures.style():
-        ax = ax or figures.new_axes(height_in=0.7 + 0.24 * len(changes))
+        ax = ax or figures.new_axes(width_in=6.4, height_in=0.6 + 0.2 * len(changes))
         ax.axvline(0, color=figures.MUTED, linewidth=1.2)
         ax.hlines(y, 100 * changes["low_share"], 100 * changes["high_share"], color=figures.ACCENT, linewidth=1.6)
         ax.plot(100 * changes["change_share"], y, "o", color=figures.ACCENT, markersize=6)
@@ -153,7 +153,7 @@ def plot_staff(
         Day type -> name, in the order to be drawn.
     """
     with figures.style():
-        ax = ax or figures.new_axes(height_in=3.2)
+        ax = ax or figures.new_axes(height_in=2.8)
         for k, (kind, name) in enumerate(names.items()):
             part = plan[plan["day_type"] == kind].sort_values("hour")
             if len(part):
@@ -198,7 +198,7 @@ def plot_map(
     """
     marks = ("^", "D", "s", "P")
     with figures.style():
-        ax = ax or figures.new_axes(height_in=4.2)
+        ax = ax or figures.new_axes(width_in=6.2, height_in=3.3)
         size = 40 + 900 * areas["demand"] / areas["demand"].max()
         ax.scatter(areas["longitude"], areas["latitude"], s=size, color=figures.ACCENT, alpha=0.25, linewidth=0)
         for k, (kind, name) in enumerate(names.items()):
