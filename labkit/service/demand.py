@@ -169,7 +169,9 @@ def satisfaction_lost(
         ``topic``, ``interviews_count`` (with such a contact), ``lost_points`` with ``low``, ``high``. A regression on all
         topics at once; errors by customer. Who calls may differ in other ways: this is not an effect.
     """
-    asked = surveys.dropna(subset=["overall"]).reset_index(drop=True)
+    # In one order whatever the engine's, so that sums are the same to the last digit.
+    order = [c for c in ("survey_id", "customer_id", "surveyed_on") if c in surveys]
+    asked = surveys.dropna(subset=["overall"]).sort_values(order, ignore_index=True)
     asked["surveyed_on"] = pd.to_datetime(asked["surveyed_on"])
     calls = tickets.assign(topic=topic)[["customer_id", "opened_at", "topic"]].dropna()
     pairs = asked.reset_index()[["index", "customer_id", "surveyed_on"]].merge(calls, on="customer_id")

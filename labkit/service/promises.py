@@ -117,9 +117,8 @@ def _cases(lab: Lab, id: str, contacts: Contacts | None) -> pd.DataFrame | None:
 
 def _frame(begun: pd.Series, minutes: pd.Series, last: pd.Timestamp, cluster: pd.Series) -> pd.DataFrame:
     waited = (last - begun).dt.total_seconds() / 60
-    return pd.DataFrame({"begun": begun, "minutes": minutes, "waited": waited, "cluster": cluster}).dropna(
-        subset=["begun"]
-    )
+    frame = pd.DataFrame({"begun": begun, "minutes": minutes, "waited": waited, "cluster": cluster})
+    return frame.dropna(subset=["begun"]).sort_values(["begun", "cluster", "minutes"], ignore_index=True)
 
 
 def _reconnections(lab: Lab) -> pd.DataFrame:
@@ -175,7 +174,9 @@ def quality_index(surveys: pd.DataFrame, *, draws: int = 300, seed: int = 0) -> 
     the relative importance of notebook 06.
     """
     names = ("supply", "attitude", "channel", "effort", "arrears")
-    table = surveys.copy()
+    # In one order whatever the engine's, so that sums are the same to the last digit.
+    order = [c for c in ("survey_id", "customer_id", "surveyed_on") if c in surveys]
+    table = surveys.sort_values(order, ignore_index=True)
     for name in names:
         table[name] = table[[f"{name}_{i}" for i in (1, 2, 3)]].astype(float).mean(axis=1)
     table = table.dropna(subset=[*names, "overall"])

@@ -34,7 +34,9 @@ def area_demand(lab: Lab, contacts: Contacts | None, fewest: int) -> pd.DataFram
     The middle is the mean place of at least ``fewest`` customers, so that no address shows. Demand: customers and faults, each
     as a share of all, in equal parts; of faults alone where they are known for no area, of customers.
     """
-    customers = lab.run(lab.customers.select("customer_id", "area_id", "longitude", "latitude"))
+    customers = lab.run(lab.customers.select("customer_id", "area_id", "longitude", "latitude")).sort_values(
+        "customer_id"
+    )
     areas = customers.groupby("area_id").agg(
         longitude=("longitude", "mean"), latitude=("latitude", "mean"), customers_count=("customer_id", "nunique")
     )
