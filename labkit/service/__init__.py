@@ -16,6 +16,7 @@ from labkit.service.channels import (
 )
 from labkit.service.demand import count_cells, follow_topics, hot_topics, rank_remedies, satisfaction_lost
 from labkit.service.drawings import plot_changes, plot_control, plot_map, plot_process, plot_staff
+from labkit.service.erlang import agents_needed, erlang_a, erlang_c
 from labkit.service.errors import ServiceError
 from labkit.service.interchange import evaluate_sites
 from labkit.service.promises import check_promises, quality_index
@@ -31,15 +32,7 @@ from labkit.service.repair import (
     time_stages,
 )
 from labkit.service.siting import site_centres, travel_minutes, value_of_sites
-from labkit.service.staffing import (
-    agents_needed,
-    erlang_a,
-    erlang_c,
-    estimate_patience,
-    forecast_calls,
-    plan_staff,
-    simulate_queue,
-)
+from labkit.service.staffing import estimate_patience, forecast_calls, plan_staff, simulate_queue
 from labkit.service.summary import area_demand, day_types, hide_few, monthly, place_posts, site_places
 from labkit.service.tickets import (
     answer_times,

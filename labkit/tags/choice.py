@@ -17,7 +17,7 @@ from labkit.tags.errors import TagError
 from labkit.tags.evidence import SIGNS, weigh_pairs
 from labkit.tags.induction import METHODS, induce, names_in
 from labkit.tags.scheme import Scheme
-from labkit.tags.taggings import tag_matrix, thing_column
+from labkit.tags.taggings import ratio_of_sums, tag_matrix, thing_column
 from labkit.terms import Language
 
 #: Share of broader tags also written, from which induction has a chance; and taxonomic F from which a tree is any use.
@@ -106,12 +106,8 @@ def ancestor_coposting(taggings: pd.DataFrame, gold: Hierarchy, *, seed: int = 0
         return CoPosting(np.nan, np.nan, np.nan, 0)
     if len(rows) < 5:
         return CoPosting(float(rows[:, 0].sum() / rows[:, 1].sum()), np.nan, np.nan, len(rows))
-    found: Estimate = estimate_by_bootstrap(rows, _ratio, seed=seed, draws=draws)
+    found: Estimate = estimate_by_bootstrap(rows, ratio_of_sums, seed=seed, draws=draws)
     return CoPosting(found.value, found.low, found.high, len(rows))
-
-
-def _ratio(drawn: np.ndarray) -> np.ndarray:
-    return drawn[..., 0].sum(axis=1) / drawn[..., 1].sum(axis=1)
 
 
 @dataclass(frozen=True, eq=False)

@@ -22,7 +22,7 @@ from typing import Any
 
 from labkit import privacy, terms
 from labkit.tags.errors import TagError
-from labkit.tags.record import KINDS, RELATIONS, STATUSES, TEXT_FIELDS, Label, TagClass
+from labkit.tags.record import KINDS, RELATIONS, STATUSES, TEXT_FIELDS, Label, TagClass, guess_language
 from labkit.tags.scheme import Method, ReadingProblem, Relation, Scheme
 
 #: Field -> headers it goes by besides those of the glossary, the likeliest first.
@@ -279,11 +279,11 @@ def _class_of(
 
     labels = [Label(cell[f"name_{lang}"], lang) for lang in terms.LANGUAGES if cell.get(f"name_{lang}")]
     if not labels and cell.get("name"):
-        labels = [Label(cell["name"], _language(cell["name"]))]
-    labels += [Label(a.strip(), _language(a), "alt") for a in _LIST.split(cell.get("aliases", "")) if a.strip()]
+        labels = [Label(cell["name"], guess_language(cell["name"]))]
+    labels += [Label(a.strip(), guess_language(a), "alt") for a in _LIST.split(cell.get("aliases", "")) if a.strip()]
     notes = [Label(cell[f"definition_{lang}"], lang) for lang in terms.LANGUAGES if cell.get(f"definition_{lang}")]
     if cell.get("definition"):
-        notes.append(Label(cell["definition"], _language(cell["definition"])))
+        notes.append(Label(cell["definition"], guess_language(cell["definition"])))
     flags: dict[str, bool | None] = {}
     for field in ("exclusive", "exhaustive", "residual"):
         text = cell.get(field, "").lower()
@@ -318,10 +318,6 @@ def _titles(field: str, value: str) -> Iterator[str]:
         yield terms.category(field, value, language)
 
 
-def _language(text: str) -> str:
-    return "zh" if re.search(r"[\u4e00-\u9fff]", text) else "en"
-
-
 def _resolve_parents(classes: list[TagClass]) -> list[TagClass]:
     """Parents written as a class mark or a name become ids; what is not known stays as written."""
     ids = {item.id for item in classes}
@@ -331,13 +327,11 @@ def _resolve_parents(classes: list[TagClass]) -> list[TagClass]:
     return [
         item
         if all(p in ids for p in item.parents)
-        else _with_parents(item, [p if p in ids else marks.get(p, by_name.get(p, p)) for p in item.parents])
+        else replace(
+            item, parents=tuple(dict.fromkeys(p if p in ids else marks.get(p, by_name.get(p, p)) for p in item.parents))
+        )
         for item in classes
     ]
-
-
-def _with_parents(item: TagClass, parents: Sequence[str]) -> TagClass:
-    return replace(item, parents=tuple(dict.fromkeys(parents)))
 
 
 def _from_json(data: bytes, name: str, about: dict) -> Scheme:

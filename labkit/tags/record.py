@@ -131,11 +131,12 @@ def make_class(
     '城镇'
     """
     labels = [Label(text, language) for text, language in ((en, "en"), (zh, "zh")) if text]
-    labels += [Label(text, _guess_language(text), "alt") for text in aliases]
-    notes = (Label(definition, _guess_language(definition)),) if definition else ()
+    labels += [Label(text, guess_language(text), "alt") for text in aliases]
+    notes = (Label(definition, guess_language(definition)),) if definition else ()
     up = (parents,) if isinstance(parents, str) else tuple(parents)
     return TagClass(id, labels=tuple(labels), notes=notes, parents=up, **rest)  # type: ignore[arg-type]
 
 
-def _guess_language(text: str) -> Language:
+def guess_language(text: str) -> Language:
+    """Chinese where a character of it is, else English."""
     return "zh" if any("\u4e00" <= letter <= "\u9fff" for letter in text) else "en"

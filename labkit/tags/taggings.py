@@ -198,9 +198,10 @@ def tagger_agreement(taggings: pd.DataFrame, *, seed: int, draws: int = 1000) ->
         elif len(by) < 5:
             found[name] = Estimate(value, np.nan, np.nan, len(by))
         else:
-            found[name] = estimate_by_bootstrap(by, _ratio_of_sums, seed=seed, draws=draws)
+            found[name] = estimate_by_bootstrap(by, ratio_of_sums, seed=seed, draws=draws)
     return found
 
 
-def _ratio_of_sums(drawn: np.ndarray) -> np.ndarray:
+def ratio_of_sums(drawn: np.ndarray) -> np.ndarray:
+    """Sum of the first column over that of the second, for each draw of a bootstrap."""
     return drawn[..., 0].sum(axis=1) / drawn[..., 1].sum(axis=1)
