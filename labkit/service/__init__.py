@@ -18,16 +18,14 @@ from labkit.service.demand import count_cells, follow_topics, hot_topics, rank_r
 from labkit.service.drawings import plot_changes, plot_control, plot_map, plot_process, plot_staff
 from labkit.service.erlang import agents_needed, erlang_a, erlang_c
 from labkit.service.errors import ServiceError
+from labkit.service.goals import decompose_goal, find_bottleneck, simulate_change
 from labkit.service.interchange import evaluate_sites
 from labkit.service.promises import check_promises, quality_index
 from labkit.service.repair import (
     ON_SITE,
-    decompose_goal,
-    find_bottleneck,
     process_graph,
     promises_kept,
     share_kept,
-    simulate_change,
     summarise_stages,
     time_stages,
 )

@@ -18,7 +18,7 @@ from labkit.tags.catalogue import read_catalogue, read_queries
 from labkit.tags.checks import CHECKS, check, explain_checks, prove_arrays, repair_scheme
 from labkit.tags.choice import ancestor_coposting, choose_induction
 from labkit.tags.compare import Comparison, answer_queries, compare, people_scheme
-from labkit.tags.drawings import facet_shares, plot_dependence, plot_facets, plot_growth, plot_retrieval, plot_tree
+from labkit.tags.drawings import plot_dependence, plot_facets, plot_growth, plot_retrieval, plot_tree
 from labkit.tags.editions import diff
 from labkit.tags.errors import TagError
 from labkit.tags.growth import facets_of, grow_marks, turning_points
@@ -31,6 +31,7 @@ from labkit.tags.rules import parse_rule
 from labkit.tags.scheme import Relation, Scheme
 from labkit.tags.summary import (
     count_claims,
+    facet_shares,
     list_classes,
     list_findings,
     main_classes,

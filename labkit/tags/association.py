@@ -129,11 +129,11 @@ def known_facets(scheme: Scheme) -> dict[str, tuple[str, ...]]:
 
     Two facets whose values are missing for the same customers would else look alike.
     """
-    found: dict[str, list[str]] = {}
-    for item in scheme.classes.values():
-        if item.facet and item.rule and not isinstance(parse_rule(item.rule, item.id), Missing):
-            found.setdefault(item.facet, []).append(item.id)
-    return {name: tuple(ids) for name, ids in found.items() if len(ids) > 1}
+    found = {
+        name: tuple(item.id for item in items if not isinstance(parse_rule(item.rule, item.id), Missing))
+        for name, items in scheme.facets.items()
+    }
+    return {name: ids for name, ids in found.items() if len(ids) > 1}
 
 
 def total_correlation(
@@ -182,9 +182,9 @@ def share_within_groups(
         ``shared_bits``, ``chance_bits``; see `total_correlation`.
     """
     groups: dict[str, dict[str, list[str]]] = {}
-    for item in scheme.classes.values():
-        if item.facet and item.rule and item.facet in scheme and scheme[item.facet].parents:
-            groups.setdefault(scheme[item.facet].parents[0], {}).setdefault(item.facet, []).append(item.id)
+    for facet, items in scheme.facets.items():
+        if facet in scheme and scheme[facet].parents:
+            groups.setdefault(scheme[facet].parents[0], {})[facet] = [item.id for item in items]
     rows = [
         (
             scheme[group].name(language) if group in scheme else group,

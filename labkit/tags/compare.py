@@ -12,6 +12,7 @@ import pandas as pd
 from labkit.estimates import Estimate
 from labkit.lab import Lab
 from labkit.tags.catalogue import Query
+from labkit.tags.clicks import measure_clicks
 from labkit.tags.errors import TagError
 from labkit.tags.measures import (
     array_measures,
@@ -23,7 +24,7 @@ from labkit.tags.measures import (
 )
 from labkit.tags.membership import Membership, assign, membership_of
 from labkit.tags.record import make_class
-from labkit.tags.retrieval import Retrieval, dimensions_of, measure_clicks, measure_retrieval
+from labkit.tags.retrieval import Retrieval, dimensions_of, measure_retrieval
 from labkit.tags.scheme import Scheme
 from labkit.tags.taggings import thing_column
 from labkit.terms import Language

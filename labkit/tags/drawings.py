@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from html import escape
 
 import numpy as np
 import pandas as pd
@@ -12,7 +11,6 @@ from matplotlib.patches import Rectangle
 
 from labkit import figures
 from labkit.tags.errors import TagError
-from labkit.tags.membership import Membership
 from labkit.tags.scheme import Scheme
 from labkit.terms import Language
 
@@ -158,29 +156,6 @@ def plot_facets(shares: pd.DataFrame, *, x_label: str, rest: str, ax: Axes | Non
     return ax
 
 
-def facet_shares(scheme: Scheme, membership: Membership, *, fewest: int = 1, language: Language = "en") -> pd.DataFrame:
-    """Shares of the customers in each class of each facet.
-
-    Returns
-    -------
-    DataFrame
-        ``facet`` and ``class_name`` as told, ``customers_count``, ``share``; classes of fewer
-        than ``fewest`` customers are left out, with the next smallest of their facet where one alone could be worked out.
-    """
-    n, rows = len(membership.customer_ids), []
-    for facet in dict.fromkeys(item.facet for item in scheme.classes.values() if item.facet and item.id in membership):
-        tags = [i.id for i in scheme.classes.values() if i.facet == facet and i.id in membership]
-        counts = membership.counts[tags]
-        small = counts.index[(counts > 0) & (counts < fewest)]
-        hidden = set(small)
-        if (len(small) and counts[small].sum() < fewest) or len(small) == 1:
-            rest = counts[(counts >= fewest)]
-            hidden |= set(rest.index[[int(rest.argmin())]]) if len(rest) else set()
-        title = scheme[facet].name(language) if facet in scheme else facet
-        rows += [(title, scheme[t].name(language), int(c), c / n) for t, c in counts.items() if c and t not in hidden]
-    return pd.DataFrame(rows, columns=["facet", "class_name", "customers_count", "share"])
-
-
 def plot_dependence(pairs: pd.DataFrame, *, names: Mapping[str, str], label: str, ax: Axes | None = None) -> Axes:
     """Facets against each other, darker the more they tell the same.
 
@@ -315,36 +290,3 @@ def plot_retrieval(by_cost: Mapping[str, pd.DataFrame], *, x_label: str, y_label
         ax.grid(axis="y")
         ax.set_axisbelow(True)
     return ax
-
-
-def to_outline(scheme: Scheme, language: Language = "en", most: int = 3000) -> str:
-    """A tree that folds, as HTML without script, for JupyterLab.
-
-    Examples
-    --------
-    >>> from labkit.tags import make_class
-    >>> to_outline(Scheme.of([make_class("A", "<b>")]))
-    '<ul><li>&lt;b&gt; <small>A</small></li></ul>'
-    """
-    left = [most]
-
-    def item(id: str, above: tuple[str, ...]) -> str:
-        left[0] -= 1
-        if left[0] < 0:
-            return ""
-        name = f"{escape(scheme[id].name(language))} <small>{escape(scheme[id].notation or id)}</small>"
-        below = [child for child in scheme.children[id] if child not in above]
-        if not below or len(above) > 50:
-            return f"<li>{name}</li>"
-        inner = "".join(item(child, (*above, id)) for child in below)
-        return f"<li><details{' open' if not above else ''}><summary>{name}</summary><ul>{inner}</ul></details></li>"
-
-    told = "".join(item(root, ()) for root in scheme.roots)
-    reached = set(scheme.roots).union(*(scheme.descendants(root) for root in scheme.roots))
-    rest = [id for id in scheme.classes if id not in reached]  # on a cycle, or under one
-    loop = (
-        f"<li>{'循环' if language == 'zh' else 'in a cycle'}: {', '.join(escape(id) for id in rest)}</li>"
-        if rest
-        else ""
-    )
-    return f"<ul>{told}{loop}</ul>"

@@ -13,11 +13,7 @@ from labkit.tags.taggings import HeapsLaw
 
 def facets_of(scheme: Scheme) -> dict[str, tuple[str, ...]]:
     """Facets of a scheme with their classes that have rules."""
-    found: dict[str, list[str]] = {}
-    for item in scheme.classes.values():
-        if item.facet and item.rule:
-            found.setdefault(item.facet, []).append(item.id)
-    return {name: tuple(ids) for name, ids in found.items()}
+    return {name: tuple(item.id for item in items) for name, items in scheme.facets.items()}
 
 
 def grow_marks(scheme: Scheme, membership: Membership, *, least: int = 1) -> pd.DataFrame:

@@ -17,7 +17,8 @@ from scipy import sparse
 from labkit.lab import Lab
 from labkit.portrait import portrait_table
 from labkit.tags.errors import TagError
-from labkit.tags.rules import columns_of, parse_rule, to_expression
+from labkit.tags.expressions import to_expression
+from labkit.tags.rules import columns_of, parse_rule
 from labkit.tags.scheme import Scheme
 
 

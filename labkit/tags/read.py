@@ -10,7 +10,6 @@ import bz2
 import csv
 import gzip
 import io
-import json
 import re
 import zipfile
 import zlib
@@ -23,7 +22,7 @@ from typing import Any
 from labkit import privacy, terms
 from labkit.tags.errors import TagError
 from labkit.tags.record import KINDS, RELATIONS, STATUSES, TEXT_FIELDS, Label, TagClass, guess_language
-from labkit.tags.scheme import Method, ReadingProblem, Relation, Scheme
+from labkit.tags.scheme import Method, ReadingProblem, Scheme
 
 #: Field -> headers it goes by besides those of the glossary, the likeliest first.
 _HEADERS: dict[str, tuple[str, ...]] = {
@@ -110,7 +109,9 @@ def read_scheme(
 
         return parse_skos(data, path.name, ending, **about)
     if ending == ".json":
-        return _from_json(data, path.name, about)
+        from labkit.tags.read_json import parse_json
+
+        return parse_json(decode(data, path.name), path.name, about)
     if ending in (".xlsx", ".xlsm"):
         return _from_rows(_sheet_rows(data, path.name, sheet), path.name, about)
     if ending in (".csv", ".tsv", ".txt"):
@@ -332,44 +333,3 @@ def _resolve_parents(classes: list[TagClass]) -> list[TagClass]:
         )
         for item in classes
     ]
-
-
-def _from_json(data: bytes, name: str, about: dict) -> Scheme:
-    try:
-        found = json.loads(decode(data, name))
-        classes = [_json_class(entry, i) for i, entry in enumerate(found["classes"], 1)]
-        relations = tuple(Relation(str(a), str(b), str(c)) for a, b, c in found.get("relations", ()))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise TagError(
-            f"{name}: is not JSON of a scheme ({type(error).__name__}: {str(error)[:160]}); "
-            "expected an object with a list `classes`, each with an `id`"
-        ) from error
-    if not classes:
-        raise TagError(f"{name}: has no class; a scheme needs at least one")
-    kept = {key: found[key] for key in ("title", "method", "single_parent", "schemes", "from_rdf") if key in found}
-    kept = {**about, **kept, **{k: v for k, v in about.items() if v and k not in ("title",)}}
-    return Scheme.of(classes, relations=relations, **kept)
-
-
-def _json_class(entry: dict[str, Any], number: int) -> TagClass:
-    """A class of a JSON file, every field of the right kind or refused with its place."""
-    plain = dict(entry)
-    for field, kinds in (("id", str), ("parents", list), ("labels", list), ("notes", list)):
-        if field in plain and not isinstance(plain[field], kinds):
-            raise TagError(f"class {number}, {field}: expected {kinds.__name__}, found {plain[field]!r}")
-    for field in ("exclusive", "exhaustive", "residual"):
-        if plain.get(field) not in (True, False, None):
-            raise TagError(f"class {number}, {field}: expected true, false or null, found {plain[field]!r}")
-    for field in TEXT_FIELDS:
-        if not isinstance(plain.get(field, ""), str):
-            raise TagError(f"class {number}, {field}: expected text, found {plain[field]!r}")
-    for field in ("labels", "notes"):
-        if not all(
-            isinstance(x, list) and 1 <= len(x) <= 3 and all(isinstance(y, str) for y in x)
-            for x in plain.get(field, ())
-        ):
-            raise TagError(f"class {number}, {field}: expected lists of text, language and kind")
-        plain[field] = tuple(Label(*x) for x in plain.get(field, ()))
-    if not all(isinstance(p, str) for p in plain.get("parents", ())):
-        raise TagError(f"class {number}, parents: expected a list of ids")
-    return TagClass(**{**plain, "parents": tuple(plain.get("parents", ()))})

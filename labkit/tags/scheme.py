@@ -129,6 +129,15 @@ class Scheme:
                     found[parent].append(item.id)
         return {id: tuple(below) for id, below in found.items()}
 
+    @cached_property
+    def facets(self) -> dict[str, tuple[TagClass, ...]]:
+        """Classes with a rule by the facet they belong to."""
+        found: dict[str, list[TagClass]] = {}
+        for item in self.classes.values():
+            if item.facet and item.rule:
+                found.setdefault(item.facet, []).append(item)
+        return {name: tuple(items) for name, items in found.items()}
+
     @property
     def roots(self) -> tuple[str, ...]:
         """Classes without a parent that is there."""
@@ -256,7 +265,7 @@ class Scheme:
         return replace(self, classes={**self.classes, child: replace(item, parents=(*item.parents, parent))})
 
     def _repr_html_(self) -> str:
-        from labkit.tags.drawings import to_outline
+        from labkit.tags.outline import to_outline
 
         return to_outline(self)
 

@@ -207,3 +207,26 @@ def round_trip(scheme: Scheme, folder: Path) -> bool:
         (set(a.parents), a.rule, set(a.labels)) == (set(b.parents), b.rule, set(b.labels))
         for a, b in ((again[id], item) for id, item in scheme.classes.items())
     )
+
+
+def facet_shares(scheme: Scheme, membership: Membership, *, fewest: int = 1, language: Language = "en") -> pd.DataFrame:
+    """Shares of the customers in each class of each facet.
+
+    Returns
+    -------
+    DataFrame
+        ``facet`` and ``class_name`` as told, ``customers_count``, ``share``; classes of fewer
+        than ``fewest`` customers are left out, with the next smallest of their facet where one alone could be worked out.
+    """
+    n, rows = len(membership.customer_ids), []
+    for facet in dict.fromkeys(item.facet for item in scheme.classes.values() if item.facet and item.id in membership):
+        tags = [i.id for i in scheme.classes.values() if i.facet == facet and i.id in membership]
+        counts = membership.counts[tags]
+        small = counts.index[(counts > 0) & (counts < fewest)]
+        hidden = set(small)
+        if (len(small) and counts[small].sum() < fewest) or len(small) == 1:
+            rest = counts[(counts >= fewest)]
+            hidden |= set(rest.index[[int(rest.argmin())]]) if len(rest) else set()
+        title = scheme[facet].name(language) if facet in scheme else facet
+        rows += [(title, scheme[t].name(language), int(c), c / n) for t, c in counts.items() if c and t not in hidden]
+    return pd.DataFrame(rows, columns=["facet", "class_name", "customers_count", "share"])

@@ -10,7 +10,7 @@ import pandas as pd
 
 from labkit.estimates import Estimate, estimate_share
 from labkit.tags.association import compare_facets, known_facets, strong_pairs
-from labkit.tags.checks.logic_checks import arrays, facets, is_residual
+from labkit.tags.checks.logic_checks import arrays, is_residual
 from labkit.tags.checks.registry import Finding, View, check_of
 from labkit.tags.membership import Membership
 from labkit.tags.scheme import Scheme
@@ -150,7 +150,7 @@ def facets_depend(view: View) -> Iterator[Finding]:
 @check_of("members_imply")
 def members_imply(view: View) -> Iterator[Finding]:
     table = _members(view)
-    named = [(name, i.id) for name, items in facets(view).items() for i in items if i.id in table]
+    named = [(name, i.id) for name, items in view.scheme.facets.items() for i in items if i.id in table]
     if not named:
         return
     inside = table.matrix[:, [table.place[id] for _, id in named]].astype(np.int32)

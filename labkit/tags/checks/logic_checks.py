@@ -243,19 +243,10 @@ def array_size(view: View) -> Iterator[Finding]:
             )
 
 
-def facets(view: View) -> dict[str, list[TagClass]]:
-    """Classes with a rule by facet."""
-    found: dict[str, list[TagClass]] = defaultdict(list)
-    for item in view.classes:
-        if item.facet and item.rule:
-            found[item.facet].append(item)
-    return found
-
-
 @check_of("facets_share_criterion")
 def facets_share_criterion(view: View) -> Iterator[Finding]:
     users: dict[str, dict[str, list[str]]] = defaultdict(lambda: defaultdict(list))
-    for name, items in facets(view).items():
+    for name, items in view.scheme.facets.items():
         for item in items:
             rule = rule_of(item)
             for column in columns_of(rule) if rule is not None else ():
@@ -274,7 +265,7 @@ def facets_share_criterion(view: View) -> Iterator[Finding]:
 def facet_implication(view: View) -> Iterator[Finding]:
     known = [
         (name, item, own_column(item), extent)
-        for name, items in facets(view).items()
+        for name, items in view.scheme.facets.items()
         for item in items
         if (rule := rule_of(item)) is not None and (extent := extent_of(rule)) is not None
     ]

@@ -17,6 +17,7 @@ from labkit.lab import Lab
 from labkit.tags import Scheme, TagError, make_class, membership_of
 from labkit.tags.association import cramers_v, facet_labels
 from labkit.tags.catalogue import CATALOGUES
+from labkit.tags.clicks import measure_clicks
 from labkit.tags.compare import MEASURES
 from labkit.tags.measures import (
     array_measures,
@@ -30,7 +31,6 @@ from labkit.tags.retrieval import (
     dimensions_of,
     express,
     f1,
-    measure_clicks,
     measure_retrieval,
     tell_expression,
 )

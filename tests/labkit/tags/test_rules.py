@@ -177,7 +177,7 @@ def test_what_a_rule_covers_is_what_it_is_true_of(rule: Rule) -> None:
 @given(RULES)
 @settings(max_examples=60, deadline=None)
 def test_the_engine_agrees_with_plain_python(rule: Rule) -> None:
-    from labkit.tags.rules import to_expression
+    from labkit.tags.expressions import to_expression
 
     frame = pd.DataFrame({"x": VALUES})
     table = ibis.memtable(frame)
