@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = [
     {"terms"},
     {"calendar", "estimates", "engine", "privacy", "schema"},
-    {"store", "figures", "concentration", "shifting"},
+    {"store", "figures", "concentration", "shifting", "scores", "importance"},
     {"intake"},
     {"lab"},
     {"profiles", "tariffs"},

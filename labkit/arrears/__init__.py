@@ -64,17 +64,10 @@ from labkit.arrears.summary import (
     tell_roll_rates,
     tell_watched,
 )
-from labkit.arrears.validation import (
-    calibrate,
-    check_fairness,
-    compare_auc,
-    grade_table,
-    measure_auc,
-    measure_ks,
-    measure_psi,
-)
+from labkit.arrears.validation import check_fairness, grade_table
 from labkit.arrears.ways import Way, Ways, payment_rates, read_ways
 from labkit.arrears.woe import Binning, bin_woe
+from labkit.scores import calibrate, compare_auc, measure_auc, measure_ks, measure_psi
 
 __all__ = [
     "AGES",

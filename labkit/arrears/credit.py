@@ -14,10 +14,11 @@ from labkit.arrears.behaviour import late_bills, payment_behaviour
 from labkit.arrears.errors import ArrearsError
 from labkit.arrears.ledger import Books
 from labkit.arrears.scorecard import GRADES, Scorecard, fit_scorecard, grade
-from labkit.arrears.validation import calibrate, compare_auc, grade_table, measure_auc, measure_ks, measure_psi
+from labkit.arrears.validation import grade_table
 from labkit.arrears.woe import bin_woe
 from labkit.estimates import Estimate
 from labkit.lab import Lab
+from labkit.scores import ScoreError, calibrate, compare_auc, measure_auc, measure_ks, measure_psi
 
 #: A customer turns bad on the day a bill is so many days overdue.
 BAD_DAYS = 60
@@ -235,7 +236,7 @@ def fit_credits(
     for count in months:
         try:
             models[count] = fit_credit(lab, books, count)
-        except ArrearsError as error:
+        except (ArrearsError, ScoreError) as error:
             refused[count] = str(error)
     return models, refused
 

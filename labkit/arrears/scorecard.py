@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 from scipy.optimize import brentq, minimize
 from scipy.special import expit
 from scipy.stats import norm
@@ -15,6 +14,7 @@ from scipy.stats import norm
 from labkit import terms
 from labkit.arrears.errors import ArrearsError
 from labkit.arrears.woe import LEAST_SHARE, Binning, bin_woe
+from labkit.scores import ScoreError, fit_logit
 
 #: Left out of every score: what a customer is, or where, is no reason to trust it less.
 PROTECTED = ("customer_class", "settlement", "area_id", "industry_code", "name", "longitude", "latitude", "important")
@@ -199,7 +199,7 @@ def fit_scorecard(
         x = np.column_stack([np.ones(len(bad)), *(binnings[name].transform(table[name]) for name in kept)])
         try:
             params, covariance = fit_logit(bad, x, clusters)
-        except ArrearsError:
+        except ScoreError:
             shrunk = True
             params, covariance = _fit_shrunk(bad, x)
         wrong = params[1:] >= 0
@@ -247,23 +247,6 @@ def _choose(table: pd.DataFrame, binnings: Mapping[str, Binning], bad_count: int
         else:
             kept.append(name)
     return kept, dropped
-
-
-def fit_logit(bad: np.ndarray, x: np.ndarray, clusters: np.ndarray | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients and covariance of a logit, errors by cluster where there are any; refused where it does not settle."""
-    options = {} if clusters is None else {"cov_type": "cluster", "cov_kwds": {"groups": clusters}}
-    try:
-        with np.errstate(over="ignore"):  # a trial step may go far; it is stepped back from
-            fit = sm.Logit(bad, x).fit(disp=0, maxiter=100, warn_convergence=False, **options)
-    except (np.linalg.LinAlgError, sm.tools.sm_exceptions.PerfectSeparationError) as error:
-        raise ArrearsError(
-            "good and bad are told apart without fail, or two attributes say the same; look for what is known only afterwards"
-        ) from error
-    if not fit.mle_retvals["converged"]:
-        raise ArrearsError(
-            "the score does not settle: too few bad cases for its attributes; give fewer attributes or more cases"
-        )
-    return np.asarray(fit.params), np.asarray(fit.cov_params())
 
 
 def _fit_shrunk(bad: np.ndarray, x: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

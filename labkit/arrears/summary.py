@@ -21,6 +21,7 @@ from labkit.arrears.scorecard import TERMS
 from labkit.arrears.validation import check_fairness
 from labkit.estimates import Estimate, estimate_ratio, estimate_share
 from labkit.lab import Lab
+from labkit.scores import ScoreError
 from labkit.terms import Language
 
 T = TypeVar("T")
@@ -113,7 +114,7 @@ def attempt(work: Callable[..., T], *given: object, **options: object) -> tuple[
     """What a function gives, or None and why it cannot: for pages that go on without it."""
     try:
         return work(*given, **options), ""
-    except ArrearsError as error:
+    except (ArrearsError, ScoreError) as error:
         return None, str(error)
 
 
