@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 
+from labkit.importance import driver_importance
 from labkit.lab import Lab
 from labkit.service.repair import time_stages
 from labkit.service.shares import share_in_clusters
@@ -140,7 +140,7 @@ class QualityIndex:
     Attributes
     ----------
     weights : DataFrame
-        ``dimension``, ``weight`` (they add up to 1), ``slope`` with ``low``, ``high``: points of overall satisfaction a point of the dimension.
+        ``dimension``, ``weight`` (they add up to 1) with ``low``, ``high``.
     by_period : DataFrame
         ``period``, ``index``, ``low``, ``high``, ``interviews_count``.
     fit_share : float
@@ -165,13 +165,12 @@ def quality_index(surveys: pd.DataFrame, *, draws: int = 300, seed: int = 0) -> 
     Returns
     -------
     QualityIndex or None
-        None with fewer than 50 whole interviews.
+        None with fewer than 50 whole interviews, or where an answer is the same in all of them.
 
     Notes
     -----
-    Means of three items a dimension; weights are the slopes of a weighted regression of the overall answer, those below
-    0 taken as 0. Dimensions move together, so single weights are unsure where the index is not; what is right for them is
-    the relative importance of notebook 06.
+    Means of three items a dimension; weights are the parts of what the overall answer varies that belong to each
+    (`labkit.importance`, LMG), as in notebook 06: slopes of dimensions that move together would be unsure one by one.
     """
     names = ("supply", "attitude", "channel", "effort", "arrears")
     # In one order whatever the engine's, so that sums are the same to the last digit.
@@ -180,19 +179,16 @@ def quality_index(surveys: pd.DataFrame, *, draws: int = 300, seed: int = 0) -> 
     for name in names:
         table[name] = table[[f"{name}_{i}" for i in (1, 2, 3)]].astype(float).mean(axis=1)
     table = table.dropna(subset=[*names, "overall"])
-    if len(table) < 50:
+    if len(table) < 50 or (table[[*names, "overall"]].nunique() < 2).any():
         return None
     w = table["weight"].fillna(1.0).to_numpy(dtype=float) if "weight" in table else np.ones(len(table))
     groups = pd.factorize(table["customer_id"])[0]
-    fit = sm.WLS(
-        table["overall"].astype(float).to_numpy(), sm.add_constant(table[list(names)].to_numpy()), weights=w
-    ).fit(cov_type="cluster", cov_kwds={"groups": groups})
-    slope, ends = fit.params[1:], fit.conf_int()[1:]
-    positive = np.clip(slope, 0, None)
-    weight = positive / positive.sum()
-    weights = pd.DataFrame(
-        {"dimension": names, "weight": weight, "slope": slope, "low": ends[:, 0], "high": ends[:, 1]}
+    found = driver_importance(
+        table["overall"], table[list(names)], weights=w, groups=groups, draws=draws, seed=seed
     )
+    weight = found.weights.reindex(names).to_numpy()
+    ends = found.table.set_index("driver").loc[list(names), ["share_low", "share_high"]].to_numpy()
+    weights = pd.DataFrame({"dimension": names, "weight": weight, "low": ends[:, 0], "high": ends[:, 1]})
     score = (table[list(names)].to_numpy() - 1) / 9 * 100 @ weight
     half = pd.to_datetime(table["surveyed_on"])
     period = half.dt.year.astype(str) + np.where(half.dt.month <= 6, " H1", " H2")
@@ -207,4 +203,4 @@ def quality_index(surveys: pd.DataFrame, *, draws: int = 300, seed: int = 0) -> 
     by_period = pd.DataFrame(rows, columns=["period", "index", "low", "high", "interviews_count"]).sort_values(
         "period", ignore_index=True
     )
-    return QualityIndex(weights, by_period, float(fit.rsquared))
+    return QualityIndex(weights, by_period, found.r_squared.value)

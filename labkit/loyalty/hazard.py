@@ -1,0 +1,446 @@
+"""The chance of leaving month by month: contract clock, prices of the day, competing reasons, millions of customers."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import statsmodels.api as sm
+from numpy.typing import ArrayLike
+from scipy.stats import chi2, norm
+
+from labkit.loyalty.cells import BANDS, NO_CONTRACT, RENEWAL_BANDS, Cells, count_cells, month_number, renewal_name
+from labkit.loyalty.errors import LoyaltyError
+
+_GROUPS = 40
+_ENDLESS = 15.0
+#: Events expected where none is seen in 2.5 % of the cases.
+_NONE_SEEN = float(-np.log(0.025))
+
+
+@dataclass(frozen=True, eq=False)
+class _Reason:
+    """Coefficients for one reason; terms that nobody left in have minus infinity."""
+
+    params: pd.Series
+    covariance: np.ndarray
+    fitted: list[str]
+    upper: dict[str, float]
+    dispersion: float
+
+
+@dataclass(frozen=True, eq=False)
+class HazardModel:
+    """Monthly hazards by reason.
+
+    Attributes
+    ----------
+    cells : Cells
+    reasons : tuple of str
+    summary : DataFrame
+        ``reason``, ``term``, ``coefficient``, ``standard_error``, ``hazard_ratio`` with ``low``, ``high`` (95 %),
+        ``p_value``. Where nobody left the ratio is 0 and ``high`` is what so much time without a departure allows.
+    notes : tuple of str
+        What the data cannot tell.
+    """
+
+    cells: Cells
+    reasons: tuple[str, ...]
+    bands: tuple[int, ...]
+    renewal_bands: tuple[int, ...]
+    columns: dict[str, str]
+    calendar: pd.DataFrame | None
+    words: dict[str, tuple[str, ...]]
+    summary: pd.DataFrame
+    notes: tuple[str, ...]
+    _models: dict[str, _Reason]
+
+    @property
+    def params(self) -> pd.DataFrame:
+        """Coefficients: a row a term, a column a reason."""
+        return pd.DataFrame({reason: model.params for reason, model in self._models.items()})
+
+    def check(self, by: str = "band") -> pd.DataFrame:
+        """Departures seen and foretold, by a column of the cells or a covariate.
+
+        Returns
+        -------
+        DataFrame
+            ``reason``, the column, ``at_risk``, ``seen``, ``low``, ``high`` (exact Poisson), ``expected``, ``within``.
+        """
+        table = self.cells.table
+        key = table[by] if by in table else self.cells.segments[by].iloc[table["segment"]].reset_index(drop=True)
+        rows = []
+        for reason, model in self._models.items():
+            eta = self._eta(model, *self._of_cells())
+            expected = table["at_risk"] * -np.expm1(-np.exp(eta))
+            sums = pd.DataFrame({by: key, "at_risk": table["at_risk"], "seen": table[reason], "expected": expected})
+            for name, part in sums.groupby(by, sort=True)[["at_risk", "seen", "expected"]].sum().iterrows():
+                low = chi2.ppf(0.025, 2 * part["seen"]) / 2 if part["seen"] else 0.0
+                high = chi2.ppf(0.975, 2 * part["seen"] + 2) / 2
+                rows.append((reason, name, part["at_risk"], part["seen"], low, high, part["expected"], low <= part["expected"] <= high))
+        return pd.DataFrame(rows, columns=["reason", by, "at_risk", "seen", "low", "high", "expected", "within"])
+
+    def predict_survival(
+        self, x: pd.DataFrame, times: ArrayLike, alive_until: ArrayLike | None = None, calendar: pd.DataFrame | None = None
+    ) -> pd.DataFrame:
+        """Chance of still being there after so many months since time zero; a row a customer, a column a time.
+
+        Parameters
+        ----------
+        x : DataFrame
+            Covariates, and the columns of contract end and start if the model has those clocks.
+        times : array_like of int
+            Months since time zero.
+        alive_until : int or array_like, optional
+            Months until which each is known to be there.
+        calendar : DataFrame, optional
+            Calendar covariates of months to come; the last known values hold on where it ends.
+        """
+        survival, _ = self._predict(x, times, alive_until, calendar)
+        return survival
+
+    def predict_incidence(
+        self, x: pd.DataFrame, times: ArrayLike, alive_until: ArrayLike | None = None, calendar: pd.DataFrame | None = None
+    ) -> dict[str, pd.DataFrame]:
+        """Chance of having left for each reason; with `predict_survival` they add up to 1."""
+        return self._predict(x, times, alive_until, calendar)[1]
+
+    def _predict(
+        self, x: pd.DataFrame, times: ArrayLike, alive_until: ArrayLike | None, calendar: pd.DataFrame | None
+    ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
+        t = np.atleast_1d(np.asarray(times, dtype=np.int64))
+        since = np.broadcast_to(np.asarray(0 if alive_until is None else alive_until, dtype=np.int64), len(x))
+        segments = x[list(self.cells.segments.columns)].reset_index(drop=True)
+        base = {r: self._eta(m, *self._of_rows(segments)) for r, m in self._models.items()}
+        end = x[self.columns["renewal"]].to_numpy(dtype=float) if "renewal" in self.columns else None
+        zero = month_number(x[self.columns["start"]]) if "start" in self.columns else np.zeros(len(x), np.int64)
+        known = self.calendar if calendar is None else pd.concat([self.calendar, calendar])
+        alive = np.ones(len(x))
+        gone = {r: np.zeros(len(x)) for r in self.reasons}
+        out, left = {}, {r: {} for r in self.reasons}
+        for u in range(int(since.min()) + 1, int(t.max()) + 1):
+            rates = {r: np.exp(base[r] + self._clock(self._models[r], u, end, zero, known)) for r in self.reasons}
+            total = np.where(u > since, sum(rates.values()), 0.0)
+            leaves = alive * -np.expm1(-total)
+            for r in self.reasons:
+                gone[r] = gone[r] + leaves * np.where(total > 0, rates[r] / np.where(total > 0, total, 1), 0)
+            alive = alive - leaves
+            if u in t:
+                out[u] = alive
+                for r in self.reasons:
+                    left[r][u] = gone[r]
+        for u in t[t <= since.min()]:
+            out[int(u)] = np.ones(len(x))
+            for r in self.reasons:
+                left[r][int(u)] = np.zeros(len(x))
+        order = [int(u) for u in t]
+        return pd.DataFrame(out, x.index)[order], {r: pd.DataFrame(v, x.index)[order] for r, v in left.items()}
+
+    def _clock(
+        self, model: _Reason, u: int, end: np.ndarray | None, zero: np.ndarray, calendar: pd.DataFrame | None
+    ) -> np.ndarray | float:
+        """What month u on the clock adds: its band, what is left of the contract, the calendar."""
+        band = int(np.searchsorted(self.bands, u, side="left")) - 1
+        eta: Any = model.params.get(f"band={self.bands[max(band, 0)]}", 0.0)
+        if end is not None:
+            edges = np.array(self.renewal_bands)
+            left = np.where(np.isfinite(end), end - u, 0)
+            place = np.searchsorted(edges, left, side="left")
+            names = _renewal_names(self.renewal_bands)
+            effects = np.array([model.params.get(f"renewal={n}", 0.0) for n in [*names, NO_CONTRACT]])
+            eta = eta + effects[np.where(np.isfinite(end), place, len(names))]
+        if calendar is not None:
+            numbers = month_number(pd.Series(calendar.index))
+            at = np.searchsorted(numbers, zero + u - 1, side="right") - 1
+            for column in calendar:
+                eta = eta + model.params[column] * calendar[column].to_numpy(dtype=float)[np.clip(at, 0, len(numbers) - 1)]
+        return np.asarray(eta)
+
+    def _of_rows(self, segments: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+        frame = _covariate_frame(segments, self.words)
+        return frame.assign(const=1.0), ["const", *frame.columns]
+
+    def _of_cells(self) -> tuple[pd.DataFrame, list[str]]:
+        frame = _design(self.cells, self.bands, self.words, self.calendar, "renewal" in self.columns)
+        return frame, list(frame.columns)
+
+    @staticmethod
+    def _eta(model: _Reason, frame: pd.DataFrame, names: list[str]) -> np.ndarray:
+        params = model.params.reindex(names).fillna(0.0)
+        endless = np.isneginf(params.to_numpy())
+        eta = frame[names].to_numpy() @ np.where(endless, 0.0, params.to_numpy())
+        if endless.any():
+            eta = np.where((frame[names].to_numpy()[:, endless] != 0).any(axis=1), -np.inf, eta)
+        return np.asarray(eta)
+
+
+def fit_hazard(
+    table: pd.DataFrame,
+    duration: str,
+    event: str,
+    covariates: Sequence[str] = (),
+    *,
+    entry: str | None = None,
+    start: str | None = None,
+    renewal: str | None = None,
+    calendar: pd.DataFrame | None = None,
+    clusters: str | None = None,
+    bands: Sequence[int] = BANDS,
+    renewal_bands: Sequence[int] = RENEWAL_BANDS,
+    bins: int = 10,
+) -> HazardModel:
+    """Hazards by month and reason on grouped data (complementary log-log), for any number of customers.
+
+    Parameters
+    ----------
+    table : DataFrame
+        A row a customer, or several where covariates change: each a stretch from ``entry`` to ``duration``.
+    duration : str
+        Column: whole months from time zero to the month in which the customer left or was last seen. Month u is the
+        u-th from the one in which time zero lies.
+    event : str
+        Column: whether the customer left then, or the reason in words (missing or empty for those who stay).
+    covariates : sequence of str
+        Columns; numbers of more than ``bins`` values go by the means of ``bins`` classes of equal size.
+    entry : str, optional
+        Column: months after which the customer was first at risk.
+    start : str, optional
+        Column: the calendar month of time zero (YYYY-MM or a date); wanted with ``calendar``.
+    renewal : str, optional
+        Column: month on the clock in which the contract ends, missing where there is none; the hazard may then differ
+        by months left.
+    calendar : DataFrame, optional
+        Covariates of calendar months, such as the price gap to the market; index YYYY-MM, one row each month.
+    clusters : str, optional
+        Column: customer or legal entity; errors by leaving out a fortieth of them at a time.
+    bands, renewal_bands : sequence of int
+        Starts of the bands of the clock; upper ends of those of months left.
+    bins : int
+
+    Raises
+    ------
+    LoyaltyError
+        If nobody left, times are no whole months, a covariate tells who leaves without fail, or the calendar lacks a month.
+
+    Notes
+    -----
+    One model a reason on the same cells, others as last seen. Coefficients are those of a proportional
+    hazards model in continuous time (Prentice and Gloeckler 1978, doi:10.2307/2529588). A band or word in which nobody left has
+    no finite effect; its hazard is 0 here, and the summary says how large it may be.
+
+    Examples
+    --------
+    >>> rng = np.random.default_rng(1)
+    >>> table = pd.DataFrame({"contract": rng.integers(0, 2, 4000)})
+    >>> left = rng.geometric(0.02 * np.exp(-1.0 * table["contract"]))
+    >>> table = table.assign(months=np.minimum(left, 24), left=left <= 24)
+    >>> row = fit_hazard(table, "months", "left", ["contract"]).summary.set_index("term").loc["contract"]
+    >>> bool(row["low"] < np.exp(-1) < row["high"])
+    True
+    """
+    if calendar is not None and start is None:
+        raise LoyaltyError("calendar covariates want `start`, the column with the calendar month of time zero")
+    cells = count_cells(
+        table, duration, event, covariates, entry=entry, start=start if calendar is not None else None,
+        renewal=renewal, bands=bands, renewal_bands=renewal_bands, bins=bins,
+    )  # fmt: skip
+    if not cells.reasons:
+        raise LoyaltyError("nobody left, so nothing can be said of what makes customers leave; survival_curve gives what is known")
+    _refuse_calendar(cells, calendar)
+    words = {
+        c: _levels(cells, c) for c in cells.segments if not pd.api.types.is_numeric_dtype(cells.segments[c]) or cells.segments[c].dtype == bool
+    }
+    frame = _design(cells, tuple(bands), words, calendar, renewal is not None)
+    models = {reason: _fit(frame, cells.table["at_risk"], cells.table[reason], reason) for reason in cells.reasons}
+    if clusters is not None:
+        models = _jackknife(models, table, clusters, cells, words, duration, event, covariates, entry, start, renewal, calendar, bands, renewal_bands)
+    columns = {k: v for k, v in (("renewal", renewal), ("start", start if calendar is not None else None)) if v}
+    return HazardModel(
+        cells, cells.reasons, tuple(bands), tuple(renewal_bands), columns, calendar, words,
+        _summary(models), _notes(models, cells), models,
+    )  # fmt: skip
+
+
+def _refuse_calendar(cells: Cells, calendar: pd.DataFrame | None) -> None:
+    if calendar is None:
+        return
+    numbers = month_number(pd.Series(calendar.index))
+    absent = sorted(set(cells.table["month"].tolist()) - set(numbers.tolist()))
+    if absent or calendar.isna().any(axis=None):
+        which = f"{absent[0] // 12}-{absent[0] % 12 + 1:02d}" if absent else "a value"
+        raise LoyaltyError(f"the calendar has no row for {which}, in which customers were at risk; give every month")
+    if (np.diff(numbers) <= 0).any():
+        raise LoyaltyError("the months of the calendar must rise, each once")
+
+
+def _renewal_names(bands: Sequence[int]) -> list[str]:
+    lowers, uppers = [-(10**5), *[b + 1 for b in bands]], [*bands, 10**5]
+    return [renewal_name(low, high) for low, high in zip(lowers, uppers)]
+
+
+def _levels(cells: Cells, column: str) -> tuple[str, ...]:
+    """Words of a covariate, the base first: the one with most departures."""
+    left = cells.table[list(cells.reasons)].sum(axis=1)
+    words = cells.segments[column].astype(str).iloc[cells.table["segment"]].to_numpy()
+    sums = left.groupby(words).sum().sort_index().sort_values(ascending=False, kind="stable")
+    return tuple(str(w) for w in sums.index)
+
+
+def _covariate_frame(segments: pd.DataFrame, words: dict[str, tuple[str, ...]]) -> pd.DataFrame:
+    parts = {}
+    for column in segments:
+        if column in words:
+            own = segments[column].astype(str)
+            strange = sorted(set(own) - set(words[column]))
+            if strange:
+                raise LoyaltyError(f"{column} has the value {strange[0]!r}, which the model has never seen")
+            for word in words[column][1:]:
+                parts[f"{column}={word}"] = (own == word).to_numpy(dtype=float)
+        else:
+            parts[str(column)] = segments[column].to_numpy(dtype=float)
+    return pd.DataFrame(parts, index=range(len(segments)))
+
+
+def _design(
+    cells: Cells, bands: tuple[int, ...], words: dict[str, tuple[str, ...]], calendar: pd.DataFrame | None, renews: bool
+) -> pd.DataFrame:
+    table = cells.table
+    left = table[list(cells.reasons)].sum(axis=1)
+    frame = _covariate_frame(cells.segments, words).iloc[table["segment"]].reset_index(drop=True)
+    parts: dict[str, np.ndarray] = {"const": np.ones(len(table))}
+    by_band = left.groupby(table["band"]).sum()
+    for i in sorted(by_band.index):
+        if i != by_band.idxmax():
+            parts[f"band={bands[i]}"] = (table["band"] == i).to_numpy(dtype=float)
+    if renews:
+        by_left = left.groupby(table["renewal"]).sum()
+        for name in sorted(by_left.index):
+            if name != by_left.idxmax():
+                parts[f"renewal={name}"] = (table["renewal"] == name).to_numpy(dtype=float)
+    if calendar is not None:
+        at = np.searchsorted(month_number(pd.Series(calendar.index)), table["month"])
+        parts |= {str(c): calendar[c].to_numpy(dtype=float)[at] for c in calendar}
+    return pd.concat([pd.DataFrame(parts), frame], axis=1)
+
+
+def _fit(frame: pd.DataFrame, at_risk: pd.Series, events: pd.Series, reason: str, start: pd.Series | None = None) -> _Reason:
+    """One reason; words and bands in which nobody left are taken out with their months."""
+    n, y = at_risk.to_numpy(dtype=float), events.to_numpy(dtype=float)
+    kept = np.ones(len(n), dtype=bool)
+    empty: list[str] = []
+    for name in frame.columns[1:]:
+        x = frame[name].to_numpy()
+        if set(np.unique(x)) <= {0.0, 1.0} and y[kept & (x == 1)].sum() == 0:
+            empty.append(str(name))
+            kept &= x != 1
+    names = [c for c in frame.columns if c not in empty]
+    x = frame.loc[kept, names].to_numpy()
+    for j, name in enumerate(names[1:], 1):
+        ones = x[:, j] == 1
+        if set(np.unique(x[:, j])) <= {0.0, 1.0} and y[kept][~ones].sum() == 0:
+            raise LoyaltyError(
+                f"all who left ({reason}) have {name}, so it tells them without fail and its effect has no end; leave it out or join its values"
+            )
+    fixed = [j for j in range(1, len(names)) if np.ptp(x[:, j]) == 0]
+    names, x = [c for j, c in enumerate(names) if j not in fixed], np.delete(x, fixed, axis=1)
+    scale = np.r_[1.0, np.maximum(x[:, 1:].std(axis=0), 1e-12)]
+    family = sm.families.Binomial(link=sm.families.links.CLogLog())
+    first = np.r_[np.log(-np.log1p(-y[kept].sum() / n[kept].sum())), np.zeros(len(names) - 1)]
+    if start is not None:
+        first = start.reindex(names).to_numpy() * scale
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # what does not settle is told below, in words about the covariate
+        fit = sm.GLM(np.column_stack([y[kept], n[kept] - y[kept]]), x / scale, family=family).fit(maxiter=100, start_params=first)
+    b = fit.params / scale
+    reach = np.abs(b[1:]) * np.ptp(x[:, 1:], axis=0)
+    if not np.isfinite(b).all() or (reach > _ENDLESS).any():
+        worst = names[1 + int(np.argmax(np.where(np.isfinite(reach), reach, np.inf)))]
+        raise LoyaltyError(f"{worst} tells those who leave ({reason}) without fail, so its effect has no end; leave it out")
+    params = pd.Series(b, names).reindex(frame.columns).fillna(0.0)
+    eta = frame[names].to_numpy() @ b
+    upper = {}
+    for name in empty:
+        expected = float((n * -np.expm1(-np.exp(eta)))[frame[name].to_numpy() == 1].sum())
+        upper[name] = _NONE_SEEN / max(expected, 1e-12)
+        params[name] = -np.inf
+    mean = n[kept] * -np.expm1(-np.exp(eta[kept]))
+    dispersion = float((((y[kept] - mean) ** 2) / np.maximum(mean, 1e-12)).sum() / max(kept.sum() - len(names), 1))
+    return _Reason(params, np.asarray(fit.cov_params()) / np.outer(scale, scale), names, upper, dispersion)
+
+
+def _jackknife(
+    models: dict[str, _Reason], table: pd.DataFrame, clusters: str, cells: Cells, words: dict[str, tuple[str, ...]],
+    duration: str, event: str, covariates: Sequence[str], entry: str | None, start: str | None, renewal: str | None,
+    calendar: pd.DataFrame | None, bands: Sequence[int], renewal_bands: Sequence[int],
+) -> dict[str, _Reason]:  # fmt: skip
+    """Covariances from leaving out a fortieth of the clusters at a time."""
+    who = pd.factorize(table[clusters], sort=True)[0]
+    groups = min(_GROUPS, int(who.max()) + 1)
+    if groups < 10:
+        raise LoyaltyError(f"{clusters} has {groups} values, too few for errors by cluster; 10 or more are wanted")
+    part = np.random.default_rng(0).permutation(int(who.max()) + 1)[who] % groups
+    # Numbers go by the classes of the whole table, so that every part has the same cells.
+    fixed = table.copy()
+    for column, edges in cells.edges.items():
+        fixed[column] = cells.class_means[column][np.searchsorted(edges, table[column].to_numpy(dtype=float), side="left")]
+    drawn: dict[str, list[np.ndarray]] = {r: [] for r in models}
+    for g in range(groups):
+        rest = fixed[part != g].reset_index(drop=True)
+        own = count_cells(rest, duration, event, covariates, entry=entry, start=start if calendar is not None else None, renewal=renewal, bands=bands, renewal_bands=renewal_bands, bins=10**6)
+        for reason, model in models.items():
+            if reason not in own.reasons:
+                raise LoyaltyError(f"{reason} comes from a single group of clusters; too few for errors by cluster")
+            frame = _design(own, tuple(bands), words, calendar, renewal is not None).reindex(columns=model.params.index, fill_value=0.0)
+            frame = _rebase(frame, own, model.params.index, bands)
+            drawn[reason].append(_fit(frame, own.table["at_risk"], own.table[reason], reason, model.params).params.reindex(model.fitted).to_numpy())
+    out = {}
+    for reason, model in models.items():
+        b = np.array(drawn[reason])
+        b = np.where(np.isfinite(b), b, np.nan)
+        centred = np.nan_to_num(b - np.nanmean(b, axis=0))
+        out[reason] = _Reason(model.params, (groups - 1) / groups * centred.T @ centred, model.fitted, model.upper, model.dispersion)
+    return out
+
+
+def _rebase(frame: pd.DataFrame, cells: Cells, names: pd.Index, bands: Sequence[int]) -> pd.DataFrame:
+    """Bands against the same base as in the whole, whichever has most departures in a part."""
+    out = frame.copy()
+    for name in names:
+        kind, _, value = str(name).partition("=")
+        if kind == "band":
+            out[name] = (cells.table["band"] == list(bands).index(int(value))).to_numpy(dtype=float)
+        elif kind == "renewal":
+            out[name] = (cells.table["renewal"] == value).to_numpy(dtype=float)
+    return out
+
+
+def _summary(models: dict[str, _Reason]) -> pd.DataFrame:
+    rows = []
+    for reason, model in models.items():
+        errors = dict(zip(model.fitted, np.sqrt(np.diag(model.covariance))))
+        for term, value in model.params.items():
+            if term in model.upper:
+                rows.append((reason, term, -np.inf, np.nan, 0.0, 0.0, model.upper[str(term)], np.nan))
+            elif term in errors:
+                se = errors[term]
+                reach = norm.ppf(0.975) * se
+                rows.append((reason, term, value, se, np.exp(value), np.exp(value - reach), np.exp(value + reach), 2 * norm.sf(abs(value / se))))
+    return pd.DataFrame(
+        rows, columns=["reason", "term", "coefficient", "standard_error", "hazard_ratio", "low", "high", "p_value"]
+    )
+
+
+def _notes(models: dict[str, _Reason], cells: Cells) -> tuple[str, ...]:
+    notes = []
+    for reason, model in models.items():
+        left = int(cells.table[reason].sum())
+        if left < 10 * (len(model.fitted) - 1):
+            notes.append(f"{reason}: {left} departures for {len(model.fitted) - 1} effects, fewer than 10 each: effects are exaggerated and intervals too narrow.")
+        if model.upper:
+            notes.append(f"{reason}: nobody left with {', '.join(model.upper)}; how much lower the hazard is there has an upper end only.")
+    return tuple(notes)
