@@ -193,7 +193,9 @@ def auc_at(
     return Estimate(value, float(low), float(high), n)
 
 
-def brier_score(duration: ArrayLike, event: ArrayLike, survival: ArrayLike, time: float, level: float = 0.95) -> Estimate:
+def brier_score(
+    duration: ArrayLike, event: ArrayLike, survival: ArrayLike, time: float, level: float = 0.95
+) -> Estimate:
     """Mean squared error of the chance of being there at a time; 0 is perfect, 0.25 that of always saying one half.
 
     Parameters
@@ -264,7 +266,13 @@ def calibration(
         seen = curve.at(time).iloc[0]
         foretold = float(s[own].mean())
         rows.append(
-            (k + 1, int(own.sum()), foretold, *(float(seen[c]) for c in ("survival", "low", "high")), bool(seen["low"] <= foretold <= seen["high"]))
+            (
+                k + 1,
+                int(own.sum()),
+                foretold,
+                *(float(seen[c]) for c in ("survival", "low", "high")),
+                bool(seen["low"] <= foretold <= seen["high"]),
+            )
         )
     names = ["group", "customers_count", "expected_share", "seen_share", "low_share", "high_share", "within"]
     return pd.DataFrame(rows, columns=names)

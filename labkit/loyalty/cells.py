@@ -30,7 +30,9 @@ def month_number(months: pd.Series) -> np.ndarray:
     """
     code, distinct = pd.factorize(months)
     if (code < 0).any():
-        raise LoyaltyError(f"{months.name or 'the month'} is missing in {int((code < 0).sum())} rows; give YYYY-MM or a date")
+        raise LoyaltyError(
+            f"{months.name or 'the month'} is missing in {int((code < 0).sum())} rows; give YYYY-MM or a date"
+        )
     parts = pd.Series(distinct).astype(str).str.extract(r"^(\d{4})-(\d{2})")
     if parts.isna().any(axis=None):
         raise LoyaltyError(f"{months.name or 'the month'} has values that are no months; give YYYY-MM or a date")
@@ -127,7 +129,18 @@ def count_cells(
             here = inside[seen]
             if len(here):
                 tally = _tally(
-                    here, from_[seen], to[seen], d, code, segment, zero, first, count, len(segments), names, start is not None
+                    here,
+                    from_[seen],
+                    to[seen],
+                    d,
+                    code,
+                    segment,
+                    zero,
+                    first,
+                    count,
+                    len(segments),
+                    names,
+                    start is not None,
                 )
                 tallies.append(tally.assign(band=i, renewal=name))
     cells = pd.concat(tallies, ignore_index=True)

@@ -96,9 +96,7 @@ class CoxModel:
         half = np.sqrt(sum((w * (e.high - e.low) / 2) ** 2 for (e, _), w in zip(parts, weight)))
         return Estimate(value, float(value - half), float(value + half), self.customers_count)
 
-    def predict_survival(
-        self, x: pd.DataFrame, times: ArrayLike, alive_until: ArrayLike | None = None
-    ) -> pd.DataFrame:
+    def predict_survival(self, x: pd.DataFrame, times: ArrayLike, alive_until: ArrayLike | None = None) -> pd.DataFrame:
         """Chance that customers are still there at given times.
 
         Parameters
@@ -176,7 +174,9 @@ class CoxModel:
         r = np.exp(z @ self.coefficients)
         total = sets.sum(r)
         return np.asarray(
-            np.cumsum(sets.sum_events(np.ones(len(r)))[:, None] * sets.sum(z * r[:, None]) / total[:, None] ** 2, axis=0)
+            np.cumsum(
+                sets.sum_events(np.ones(len(r)))[:, None] * sets.sum(z * r[:, None]) / total[:, None] ** 2, axis=0
+            )
         )
 
     def check_proportional(self, transform: str = "km") -> pd.DataFrame:
@@ -211,9 +211,9 @@ class CoxModel:
         drift = each @ residuals
         # What the drifts tell beyond the coefficients themselves.
         cross, p = np.linalg.solve(information[0], information[1]), len(drift)
-        statistic = np.array([
-            drift[j] ** 2 / (information[2][j, j] - information[1][j] @ cross[:, j]) for j in range(p)
-        ])
+        statistic = np.array(
+            [drift[j] ** 2 / (information[2][j, j] - information[1][j] @ cross[:, j]) for j in range(p)]
+        )
         whole = float(drift @ np.linalg.solve(information[2] - information[1] @ cross, drift))
         scaled = self.coefficients + len(residuals) * residuals @ np.linalg.inv(information[0])
         slope, middle = each @ scaled / spread, scaled.mean(axis=0)
@@ -293,7 +293,9 @@ def _transform(time: np.ndarray, sets: dict[str, tuple[RiskSets, np.ndarray]], h
         return np.asarray(np.unique(time, return_inverse=True)[1].astype(float))
     if how != "km":
         raise LoyaltyError(f"transform is {how!r}, expected km, rank, identity or log")
-    everybody = RiskSets(*(np.concatenate([getattr(s, n) for s, _ in sets.values()]) for n in ("duration", "event", "entry")))
+    everybody = RiskSets(
+        *(np.concatenate([getattr(s, n) for s, _ in sets.values()]) for n in ("duration", "event", "entry"))
+    )
     ones = np.ones(len(everybody.duration))
     with np.errstate(divide="ignore", invalid="ignore"):
         survival = np.cumprod(1 - everybody.sum_events(ones) / everybody.sum(ones))
@@ -350,7 +352,13 @@ def fit_cox(
     >>> bool(model.summary["low"].iloc[0] < np.exp(0.5) < model.summary["high"].iloc[0])
     True
     """
-    for column in (duration, event, *([entry] if entry else []), *([strata] if strata else []), *([clusters] if clusters else [])):
+    for column in (
+        duration,
+        event,
+        *([entry] if entry else []),
+        *([strata] if strata else []),
+        *([clusters] if clusters else []),
+    ):
         if column not in table:
             raise LoyaltyError(f"the table has no column {column}; its columns are {', '.join(map(str, table))}")
     everybody = read_times(table[duration], table[event], None if entry is None else table[entry])
@@ -376,13 +384,26 @@ def fit_cox(
         part = RiskSets(everybody.duration[own], everybody.event[own], everybody.entry[own])
         sets[name] = (part, x[own])
         baselines[name] = _baseline(part, (x[own] - mean) @ b)
-    return CoxModel(design, b, covariance, baselines, mean, int(everybody.event.sum()), len(x), strata, _notes(everybody, design), sets)
+    return CoxModel(
+        design,
+        b,
+        covariance,
+        baselines,
+        mean,
+        int(everybody.event.sum()),
+        len(x),
+        strata,
+        _notes(everybody, design),
+        sets,
+    )
 
 
 def _refuse(sets: RiskSets, x: np.ndarray, design: Design, duration: str) -> None:
     left = int(sets.event.sum())
     if left == 0:
-        raise LoyaltyError("nobody left, so nothing can be said of what makes customers leave; survival_curve gives what is known")
+        raise LoyaltyError(
+            "nobody left, so nothing can be said of what makes customers leave; survival_curve gives what is known"
+        )
     if len(sets.times) == 1 and (sets.duration <= sets.times[0]).all():
         raise LoyaltyError(
             f"all left at {duration} {sets.times[0]:g}, at one time: who leaves sooner cannot be told; take a finer clock"
@@ -401,7 +422,9 @@ def _refuse(sets: RiskSets, x: np.ndarray, design: Design, duration: str) -> Non
 def _notes(sets: RiskSets, design: Design) -> tuple[str, ...]:
     left = int(sets.event.sum())
     if left < FEW_EVENTS * len(design.names):
-        return (f"{left} departures for {len(design.names)} covariates: fewer than {FEW_EVENTS} each, so effects are exaggerated and intervals too narrow.",)
+        return (
+            f"{left} departures for {len(design.names)} covariates: fewer than {FEW_EVENTS} each, so effects are exaggerated and intervals too narrow.",
+        )
     return ()
 
 

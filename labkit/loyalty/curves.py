@@ -203,16 +203,16 @@ def _jackknife(sets: RiskSets, w: np.ndarray, at_risk: np.ndarray, events: np.nd
     gone = np.bincount(np.minimum(sets.after, size), np.where(sets.after <= size, ended**2, 0), size + 1)
     # Those whose end lies before t keep what they had; those still in carry what has been spent since they came.
     done = np.cumsum(gone[: size + 1])[np.arange(1, size + 1)]
-    here = [
-        _inside(sets, w**2 * spent[sets.first] ** k, size) for k in range(3)
-    ]
+    here = [_inside(sets, w**2 * spent[sets.first] ** k, size) for k in range(3)]
     now = spent[1:]
     return done + here[0] * now**2 - 2 * here[1] * now + here[2]
 
 
 def _inside(sets: RiskSets, values: np.ndarray, size: int) -> np.ndarray:
     """Sum over customers in at a time who stay beyond it."""
-    moves = np.bincount(sets.first, values, size + 1) - np.bincount(np.maximum(sets.after - 1, sets.first), values, size + 1)
+    moves = np.bincount(sets.first, values, size + 1) - np.bincount(
+        np.maximum(sets.after - 1, sets.first), values, size + 1
+    )
     return np.asarray(moves.cumsum()[:size])
 
 
@@ -329,13 +329,24 @@ def cumulative_incidence(
         alone = 1 - np.cumprod(1 - own / n)
         parts.append(
             pd.DataFrame(
-                {"reason": name, "time": sets.times, "at_risk": n, "events": own, "incidence": incidence, "low": low, "high": high, "one_minus_survival": alone}
+                {
+                    "reason": name,
+                    "time": sets.times,
+                    "at_risk": n,
+                    "events": own,
+                    "incidence": incidence,
+                    "low": low,
+                    "high": high,
+                    "one_minus_survival": alone,
+                }
             )
         )
     return CumulativeIncidence(pd.concat(parts, ignore_index=True), level, float(sets.duration.max()))
 
 
-def _log_log(share: np.ndarray, variance: np.ndarray, at_risk: np.ndarray, level: float) -> tuple[np.ndarray, np.ndarray]:
+def _log_log(
+    share: np.ndarray, variance: np.ndarray, at_risk: np.ndarray, level: float
+) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(divide="ignore", invalid="ignore"):
         log = np.log(1 - share)
         reach = norm.ppf(0.5 + level / 2) * np.sqrt(variance) / np.abs((1 - share) * log)

@@ -68,7 +68,9 @@ class Design:
         known = (*self.levels[column], self.base[column])
         strange = sorted(set(words.tolist()) - set(known))
         if strange:
-            raise LoyaltyError(f"{column} has the value {strange[0]!r}, which the model has never seen; expected one of {', '.join(known)}")
+            raise LoyaltyError(
+                f"{column} has the value {strange[0]!r}, which the model has never seen; expected one of {', '.join(known)}"
+            )
         return np.column_stack([words == v for v in self.levels[column]]).astype(float)
 
 
@@ -111,5 +113,7 @@ def numbers_of(table: pd.DataFrame, columns: Sequence[str]) -> tuple[Design, np.
     triangle = np.abs(np.diag(np.linalg.qr(scaled, mode="r")))
     doubled = triangle < 1e-7 * np.sqrt(len(x))
     if doubled.any():
-        raise LoyaltyError(f"{design.names[int(np.argmax(doubled))]} follows from the other covariates; leave one of them out")
+        raise LoyaltyError(
+            f"{design.names[int(np.argmax(doubled))]} follows from the other covariates; leave one of them out"
+        )
     return design, x

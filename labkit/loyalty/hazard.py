@@ -82,11 +82,26 @@ class HazardModel:
             for name, part in sums.groupby(by, sort=True)[["at_risk", "seen", "expected"]].sum().iterrows():
                 low = chi2.ppf(0.025, 2 * part["seen"]) / 2 if part["seen"] else 0.0
                 high = chi2.ppf(0.975, 2 * part["seen"] + 2) / 2
-                rows.append((reason, name, part["at_risk"], part["seen"], low, high, part["expected"], low <= part["expected"] <= high))
+                rows.append(
+                    (
+                        reason,
+                        name,
+                        part["at_risk"],
+                        part["seen"],
+                        low,
+                        high,
+                        part["expected"],
+                        low <= part["expected"] <= high,
+                    )
+                )
         return pd.DataFrame(rows, columns=["reason", by, "at_risk", "seen", "low", "high", "expected", "within"])
 
     def predict_survival(
-        self, x: pd.DataFrame, times: ArrayLike, alive_until: ArrayLike | None = None, calendar: pd.DataFrame | None = None
+        self,
+        x: pd.DataFrame,
+        times: ArrayLike,
+        alive_until: ArrayLike | None = None,
+        calendar: pd.DataFrame | None = None,
     ) -> pd.DataFrame:
         """Chance of still being there after so many months since time zero; a row a customer, a column a time.
 
@@ -105,7 +120,11 @@ class HazardModel:
         return survival
 
     def predict_incidence(
-        self, x: pd.DataFrame, times: ArrayLike, alive_until: ArrayLike | None = None, calendar: pd.DataFrame | None = None
+        self,
+        x: pd.DataFrame,
+        times: ArrayLike,
+        alive_until: ArrayLike | None = None,
+        calendar: pd.DataFrame | None = None,
     ) -> dict[str, pd.DataFrame]:
         """Chance of having left for each reason; with `predict_survival` they add up to 1."""
         return self._predict(x, times, alive_until, calendar)[1]
@@ -158,7 +177,10 @@ class HazardModel:
             numbers = month_number(pd.Series(calendar.index))
             at = np.searchsorted(numbers, zero + u - 1, side="right") - 1
             for column in calendar:
-                eta = eta + model.params[column] * calendar[column].to_numpy(dtype=float)[np.clip(at, 0, len(numbers) - 1)]
+                eta = (
+                    eta
+                    + model.params[column] * calendar[column].to_numpy(dtype=float)[np.clip(at, 0, len(numbers) - 1)]
+                )
         return np.asarray(eta)
 
     def _of_rows(self, segments: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
@@ -250,15 +272,34 @@ def fit_hazard(
         renewal=renewal, bands=bands, renewal_bands=renewal_bands, bins=bins,
     )  # fmt: skip
     if not cells.reasons:
-        raise LoyaltyError("nobody left, so nothing can be said of what makes customers leave; survival_curve gives what is known")
+        raise LoyaltyError(
+            "nobody left, so nothing can be said of what makes customers leave; survival_curve gives what is known"
+        )
     _refuse_calendar(cells, calendar)
     words = {
-        c: _levels(cells, c) for c in cells.segments if not pd.api.types.is_numeric_dtype(cells.segments[c]) or cells.segments[c].dtype == bool
+        c: _levels(cells, c)
+        for c in cells.segments
+        if not pd.api.types.is_numeric_dtype(cells.segments[c]) or cells.segments[c].dtype == bool
     }
     frame = _design(cells, tuple(bands), words, calendar, renewal is not None)
     models = {reason: _fit(frame, cells.table["at_risk"], cells.table[reason], reason) for reason in cells.reasons}
     if clusters is not None:
-        models = _jackknife(models, table, clusters, cells, words, duration, event, covariates, entry, start, renewal, calendar, bands, renewal_bands)
+        models = _jackknife(
+            models,
+            table,
+            clusters,
+            cells,
+            words,
+            duration,
+            event,
+            covariates,
+            entry,
+            start,
+            renewal,
+            calendar,
+            bands,
+            renewal_bands,
+        )
     columns = {k: v for k, v in (("renewal", renewal), ("start", start if calendar is not None else None)) if v}
     return HazardModel(
         cells, cells.reasons, tuple(bands), tuple(renewal_bands), columns, calendar, words,
@@ -328,7 +369,9 @@ def _design(
     return pd.concat([pd.DataFrame(parts), frame], axis=1)
 
 
-def _fit(frame: pd.DataFrame, at_risk: pd.Series, events: pd.Series, reason: str, start: pd.Series | None = None) -> _Reason:
+def _fit(
+    frame: pd.DataFrame, at_risk: pd.Series, events: pd.Series, reason: str, start: pd.Series | None = None
+) -> _Reason:
     """One reason; words and bands in which nobody left are taken out with their months."""
     n, y = at_risk.to_numpy(dtype=float), events.to_numpy(dtype=float)
     kept = np.ones(len(n), dtype=bool)
@@ -355,12 +398,16 @@ def _fit(frame: pd.DataFrame, at_risk: pd.Series, events: pd.Series, reason: str
         first = start.reindex(names).to_numpy() * scale
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what does not settle is told below, in words about the covariate
-        fit = sm.GLM(np.column_stack([y[kept], n[kept] - y[kept]]), x / scale, family=family).fit(maxiter=100, start_params=first)
+        fit = sm.GLM(np.column_stack([y[kept], n[kept] - y[kept]]), x / scale, family=family).fit(
+            maxiter=100, start_params=first
+        )
     b = fit.params / scale
     reach = np.abs(b[1:]) * np.ptp(x[:, 1:], axis=0)
     if not np.isfinite(b).all() or (reach > _ENDLESS).any():
         worst = names[1 + int(np.argmax(np.where(np.isfinite(reach), reach, np.inf)))]
-        raise LoyaltyError(f"{worst} tells those who leave ({reason}) without fail, so its effect has no end; leave it out")
+        raise LoyaltyError(
+            f"{worst} tells those who leave ({reason}) without fail, so its effect has no end; leave it out"
+        )
     params = pd.Series(b, names).reindex(frame.columns).fillna(0.0)
     eta = frame[names].to_numpy() @ b
     upper = {}
@@ -387,23 +434,44 @@ def _jackknife(
     # Numbers go by the classes of the whole table, so that every part has the same cells.
     fixed = table.copy()
     for column, edges in cells.edges.items():
-        fixed[column] = cells.class_means[column][np.searchsorted(edges, table[column].to_numpy(dtype=float), side="left")]
+        fixed[column] = cells.class_means[column][
+            np.searchsorted(edges, table[column].to_numpy(dtype=float), side="left")
+        ]
     drawn: dict[str, list[np.ndarray]] = {r: [] for r in models}
     for g in range(groups):
         rest = fixed[part != g].reset_index(drop=True)
-        own = count_cells(rest, duration, event, covariates, entry=entry, start=start if calendar is not None else None, renewal=renewal, bands=bands, renewal_bands=renewal_bands, bins=10**6)
+        own = count_cells(
+            rest,
+            duration,
+            event,
+            covariates,
+            entry=entry,
+            start=start if calendar is not None else None,
+            renewal=renewal,
+            bands=bands,
+            renewal_bands=renewal_bands,
+            bins=10**6,
+        )
         for reason, model in models.items():
             if reason not in own.reasons:
                 raise LoyaltyError(f"{reason} comes from a single group of clusters; too few for errors by cluster")
-            frame = _design(own, tuple(bands), words, calendar, renewal is not None).reindex(columns=model.params.index, fill_value=0.0)
+            frame = _design(own, tuple(bands), words, calendar, renewal is not None).reindex(
+                columns=model.params.index, fill_value=0.0
+            )
             frame = _rebase(frame, own, model.params.index, bands)
-            drawn[reason].append(_fit(frame, own.table["at_risk"], own.table[reason], reason, model.params).params.reindex(model.fitted).to_numpy())
+            drawn[reason].append(
+                _fit(frame, own.table["at_risk"], own.table[reason], reason, model.params)
+                .params.reindex(model.fitted)
+                .to_numpy()
+            )
     out = {}
     for reason, model in models.items():
         b = np.array(drawn[reason])
         b = np.where(np.isfinite(b), b, np.nan)
         centred = np.nan_to_num(b - np.nanmean(b, axis=0))
-        out[reason] = _Reason(model.params, (groups - 1) / groups * centred.T @ centred, model.fitted, model.upper, model.dispersion)
+        out[reason] = _Reason(
+            model.params, (groups - 1) / groups * centred.T @ centred, model.fitted, model.upper, model.dispersion
+        )
     return out
 
 
@@ -429,7 +497,18 @@ def _summary(models: dict[str, _Reason]) -> pd.DataFrame:
             elif term in errors:
                 se = errors[term]
                 reach = norm.ppf(0.975) * se
-                rows.append((reason, term, value, se, np.exp(value), np.exp(value - reach), np.exp(value + reach), 2 * norm.sf(abs(value / se))))
+                rows.append(
+                    (
+                        reason,
+                        term,
+                        value,
+                        se,
+                        np.exp(value),
+                        np.exp(value - reach),
+                        np.exp(value + reach),
+                        2 * norm.sf(abs(value / se)),
+                    )
+                )
     return pd.DataFrame(
         rows, columns=["reason", "term", "coefficient", "standard_error", "hazard_ratio", "low", "high", "p_value"]
     )
@@ -440,7 +519,11 @@ def _notes(models: dict[str, _Reason], cells: Cells) -> tuple[str, ...]:
     for reason, model in models.items():
         left = int(cells.table[reason].sum())
         if left < 10 * (len(model.fitted) - 1):
-            notes.append(f"{reason}: {left} departures for {len(model.fitted) - 1} effects, fewer than 10 each: effects are exaggerated and intervals too narrow.")
+            notes.append(
+                f"{reason}: {left} departures for {len(model.fitted) - 1} effects, fewer than 10 each: effects are exaggerated and intervals too narrow."
+            )
         if model.upper:
-            notes.append(f"{reason}: nobody left with {', '.join(model.upper)}; how much lower the hazard is there has an upper end only.")
+            notes.append(
+                f"{reason}: nobody left with {', '.join(model.upper)}; how much lower the hazard is there has an upper end only."
+            )
     return tuple(notes)

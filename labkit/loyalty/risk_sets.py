@@ -84,7 +84,9 @@ def read_times(duration: ArrayLike, event: ArrayLike, entry: ArrayLike | None = 
     e = np.zeros(len(t)) if entry is None else np.asarray(entry, dtype=float)
     raw = np.asarray(event)
     if not len(t) == len(e) == len(raw):
-        raise LoyaltyError(f"duration has {len(t)} values, event {len(raw)}, entry {len(e)}; give one of each a customer")
+        raise LoyaltyError(
+            f"duration has {len(t)} values, event {len(raw)}, entry {len(e)}; give one of each a customer"
+        )
     if not len(t):
         raise LoyaltyError("there is no customer; bring one row a customer")
     if pd.isna(raw).any() or not np.isin(raw.astype(float), (0.0, 1.0)).all():
@@ -94,7 +96,9 @@ def read_times(duration: ArrayLike, event: ArrayLike, entry: ArrayLike | None = 
         raise LoyaltyError(f"{int(odd.sum())} rows have no duration or entry; leave out customers never seen")
     below = (t < 0) | (e < 0)
     if below.any():
-        raise LoyaltyError(f"{int(below.sum())} rows have a duration or entry below 0; count from time zero of the clock")
+        raise LoyaltyError(
+            f"{int(below.sum())} rows have a duration or entry below 0; count from time zero of the clock"
+        )
     late = (t <= e) & (entry is not None)
     if late.any():
         raise LoyaltyError(

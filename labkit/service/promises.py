@@ -183,9 +183,7 @@ def quality_index(surveys: pd.DataFrame, *, draws: int = 300, seed: int = 0) -> 
         return None
     w = table["weight"].fillna(1.0).to_numpy(dtype=float) if "weight" in table else np.ones(len(table))
     groups = pd.factorize(table["customer_id"])[0]
-    found = driver_importance(
-        table["overall"], table[list(names)], weights=w, groups=groups, draws=draws, seed=seed
-    )
+    found = driver_importance(table["overall"], table[list(names)], weights=w, groups=groups, draws=draws, seed=seed)
     weight = found.weights.reindex(names).to_numpy()
     ends = found.table.set_index("driver").loc[list(names), ["share_low", "share_high"]].to_numpy()
     weights = pd.DataFrame({"dimension": names, "weight": weight, "low": ends[:, 0], "high": ends[:, 1]})
