@@ -2,35 +2,26 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import pandas as pd
-import statsmodels.api as sm
 from numpy.typing import ArrayLike
 from scipy.stats import chi2, norm
 
 from labkit.loyalty.cells import BANDS, NO_CONTRACT, RENEWAL_BANDS, Cells, count_cells, month_number, renewal_name
 from labkit.loyalty.errors import LoyaltyError
-
-_GROUPS = 40
-_ENDLESS = 15.0
-#: Events expected where none is seen in 2.5 % of the cases.
-_NONE_SEEN = float(-np.log(0.025))
-
-
-@dataclass(frozen=True, eq=False)
-class _Reason:
-    """Coefficients for one reason; terms that nobody left in have minus infinity."""
-
-    params: pd.Series
-    covariance: np.ndarray
-    fitted: list[str]
-    upper: dict[str, float]
-    dispersion: float
+from labkit.loyalty.hazard_fit import (
+    CellPlan,
+    ReasonFit,
+    cell_design,
+    covariate_frame,
+    fit_reason,
+    spread_by_clusters,
+    word_levels,
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -57,7 +48,7 @@ class HazardModel:
     words: dict[str, tuple[str, ...]]
     summary: pd.DataFrame
     notes: tuple[str, ...]
-    _models: dict[str, _Reason]
+    _models: dict[str, ReasonFit]
 
     @property
     def params(self) -> pd.DataFrame:
@@ -161,7 +152,7 @@ class HazardModel:
         return pd.DataFrame(out, x.index)[order], {r: pd.DataFrame(v, x.index)[order] for r, v in left.items()}
 
     def _clock(
-        self, model: _Reason, u: int, end: np.ndarray | None, zero: np.ndarray, calendar: pd.DataFrame | None
+        self, model: ReasonFit, u: int, end: np.ndarray | None, zero: np.ndarray, calendar: pd.DataFrame | None
     ) -> np.ndarray | float:
         """What month u on the clock adds: its band, what is left of the contract, the calendar."""
         band = int(np.searchsorted(self.bands, u, side="left")) - 1
@@ -184,15 +175,15 @@ class HazardModel:
         return np.asarray(eta)
 
     def _of_rows(self, segments: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
-        frame = _covariate_frame(segments, self.words)
+        frame = covariate_frame(segments, self.words)
         return frame.assign(const=1.0), ["const", *frame.columns]
 
     def _of_cells(self) -> tuple[pd.DataFrame, list[str]]:
-        frame = _design(self.cells, self.bands, self.words, self.calendar, "renewal" in self.columns)
+        frame = cell_design(self.cells, self.bands, self.words, self.calendar, "renewal" in self.columns)
         return frame, list(frame.columns)
 
     @staticmethod
-    def _eta(model: _Reason, frame: pd.DataFrame, names: list[str]) -> np.ndarray:
+    def _eta(model: ReasonFit, frame: pd.DataFrame, names: list[str]) -> np.ndarray:
         params = model.params.reindex(names).fillna(0.0)
         endless = np.isneginf(params.to_numpy())
         eta = frame[names].to_numpy() @ np.where(endless, 0.0, params.to_numpy())
@@ -276,30 +267,23 @@ def fit_hazard(
             "nobody left, so nothing can be said of what makes customers leave; survival_curve gives what is known"
         )
     _refuse_calendar(cells, calendar)
-    words = {
-        c: _levels(cells, c)
-        for c in cells.segments
-        if not pd.api.types.is_numeric_dtype(cells.segments[c]) or cells.segments[c].dtype == bool
+    words = word_levels(cells)
+    frame = cell_design(cells, tuple(bands), words, calendar, renewal is not None)
+    models = {
+        reason: fit_reason(frame, cells.table["at_risk"], cells.table[reason], reason) for reason in cells.reasons
     }
-    frame = _design(cells, tuple(bands), words, calendar, renewal is not None)
-    models = {reason: _fit(frame, cells.table["at_risk"], cells.table[reason], reason) for reason in cells.reasons}
     if clusters is not None:
-        models = _jackknife(
-            models,
-            table,
-            clusters,
-            cells,
-            words,
+        how = CellPlan(
             duration,
             event,
-            covariates,
+            tuple(covariates),
             entry,
-            start,
+            start if calendar is not None else None,
             renewal,
-            calendar,
-            bands,
-            renewal_bands,
+            tuple(bands),
+            tuple(renewal_bands),
         )
+        models = spread_by_clusters(models, table, clusters, cells, words, how, calendar)
     columns = {k: v for k, v in (("renewal", renewal), ("start", start if calendar is not None else None)) if v}
     return HazardModel(
         cells, cells.reasons, tuple(bands), tuple(renewal_bands), columns, calendar, words,
@@ -324,170 +308,7 @@ def _renewal_names(bands: Sequence[int]) -> list[str]:
     return [renewal_name(low, high) for low, high in zip(lowers, uppers)]
 
 
-def _levels(cells: Cells, column: str) -> tuple[str, ...]:
-    """Words of a covariate, the base first: the one with most departures."""
-    left = cells.table[list(cells.reasons)].sum(axis=1)
-    words = cells.segments[column].astype(str).iloc[cells.table["segment"]].to_numpy()
-    sums = left.groupby(words).sum().sort_index().sort_values(ascending=False, kind="stable")
-    return tuple(str(w) for w in sums.index)
-
-
-def _covariate_frame(segments: pd.DataFrame, words: dict[str, tuple[str, ...]]) -> pd.DataFrame:
-    parts = {}
-    for column in segments:
-        if column in words:
-            own = segments[column].astype(str)
-            strange = sorted(set(own) - set(words[column]))
-            if strange:
-                raise LoyaltyError(f"{column} has the value {strange[0]!r}, which the model has never seen")
-            for word in words[column][1:]:
-                parts[f"{column}={word}"] = (own == word).to_numpy(dtype=float)
-        else:
-            parts[str(column)] = segments[column].to_numpy(dtype=float)
-    return pd.DataFrame(parts, index=range(len(segments)))
-
-
-def _design(
-    cells: Cells, bands: tuple[int, ...], words: dict[str, tuple[str, ...]], calendar: pd.DataFrame | None, renews: bool
-) -> pd.DataFrame:
-    table = cells.table
-    left = table[list(cells.reasons)].sum(axis=1)
-    frame = _covariate_frame(cells.segments, words).iloc[table["segment"]].reset_index(drop=True)
-    parts: dict[str, np.ndarray] = {"const": np.ones(len(table))}
-    by_band = left.groupby(table["band"]).sum()
-    for i in sorted(by_band.index):
-        if i != by_band.idxmax():
-            parts[f"band={bands[i]}"] = (table["band"] == i).to_numpy(dtype=float)
-    if renews:
-        by_left = left.groupby(table["renewal"]).sum()
-        for name in sorted(by_left.index):
-            if name != by_left.idxmax():
-                parts[f"renewal={name}"] = (table["renewal"] == name).to_numpy(dtype=float)
-    if calendar is not None:
-        at = np.searchsorted(month_number(pd.Series(calendar.index)), table["month"])
-        parts |= {str(c): calendar[c].to_numpy(dtype=float)[at] for c in calendar}
-    return pd.concat([pd.DataFrame(parts), frame], axis=1)
-
-
-def _fit(
-    frame: pd.DataFrame, at_risk: pd.Series, events: pd.Series, reason: str, start: pd.Series | None = None
-) -> _Reason:
-    """One reason; words and bands in which nobody left are taken out with their months."""
-    n, y = at_risk.to_numpy(dtype=float), events.to_numpy(dtype=float)
-    kept = np.ones(len(n), dtype=bool)
-    empty: list[str] = []
-    for name in frame.columns[1:]:
-        x = frame[name].to_numpy()
-        if set(np.unique(x)) <= {0.0, 1.0} and y[kept & (x == 1)].sum() == 0:
-            empty.append(str(name))
-            kept &= x != 1
-    names = [c for c in frame.columns if c not in empty]
-    x = frame.loc[kept, names].to_numpy()
-    for j, name in enumerate(names[1:], 1):
-        ones = x[:, j] == 1
-        if set(np.unique(x[:, j])) <= {0.0, 1.0} and y[kept][~ones].sum() == 0:
-            raise LoyaltyError(
-                f"all who left ({reason}) have {name}, so it tells them without fail and its effect has no end; leave it out or join its values"
-            )
-    fixed = [j for j in range(1, len(names)) if np.ptp(x[:, j]) == 0]
-    names, x = [c for j, c in enumerate(names) if j not in fixed], np.delete(x, fixed, axis=1)
-    scale = np.r_[1.0, np.maximum(x[:, 1:].std(axis=0), 1e-12)]
-    family = sm.families.Binomial(link=sm.families.links.CLogLog())
-    first = np.r_[np.log(-np.log1p(-y[kept].sum() / n[kept].sum())), np.zeros(len(names) - 1)]
-    if start is not None:
-        first = start.reindex(names).to_numpy() * scale
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what does not settle is told below, in words about the covariate
-        fit = sm.GLM(np.column_stack([y[kept], n[kept] - y[kept]]), x / scale, family=family).fit(
-            maxiter=100, start_params=first
-        )
-    b = fit.params / scale
-    reach = np.abs(b[1:]) * np.ptp(x[:, 1:], axis=0)
-    if not np.isfinite(b).all() or (reach > _ENDLESS).any():
-        worst = names[1 + int(np.argmax(np.where(np.isfinite(reach), reach, np.inf)))]
-        raise LoyaltyError(
-            f"{worst} tells those who leave ({reason}) without fail, so its effect has no end; leave it out"
-        )
-    params = pd.Series(b, names).reindex(frame.columns).fillna(0.0)
-    eta = frame[names].to_numpy() @ b
-    upper = {}
-    for name in empty:
-        expected = float((n * -np.expm1(-np.exp(eta)))[frame[name].to_numpy() == 1].sum())
-        upper[name] = _NONE_SEEN / max(expected, 1e-12)
-        params[name] = -np.inf
-    mean = n[kept] * -np.expm1(-np.exp(eta[kept]))
-    dispersion = float((((y[kept] - mean) ** 2) / np.maximum(mean, 1e-12)).sum() / max(kept.sum() - len(names), 1))
-    return _Reason(params, np.asarray(fit.cov_params()) / np.outer(scale, scale), names, upper, dispersion)
-
-
-def _jackknife(
-    models: dict[str, _Reason], table: pd.DataFrame, clusters: str, cells: Cells, words: dict[str, tuple[str, ...]],
-    duration: str, event: str, covariates: Sequence[str], entry: str | None, start: str | None, renewal: str | None,
-    calendar: pd.DataFrame | None, bands: Sequence[int], renewal_bands: Sequence[int],
-) -> dict[str, _Reason]:  # fmt: skip
-    """Covariances from leaving out a fortieth of the clusters at a time."""
-    who = pd.factorize(table[clusters], sort=True)[0]
-    groups = min(_GROUPS, int(who.max()) + 1)
-    if groups < 10:
-        raise LoyaltyError(f"{clusters} has {groups} values, too few for errors by cluster; 10 or more are wanted")
-    part = np.random.default_rng(0).permutation(int(who.max()) + 1)[who] % groups
-    # Numbers go by the classes of the whole table, so that every part has the same cells.
-    fixed = table.copy()
-    for column, edges in cells.edges.items():
-        fixed[column] = cells.class_means[column][
-            np.searchsorted(edges, table[column].to_numpy(dtype=float), side="left")
-        ]
-    drawn: dict[str, list[np.ndarray]] = {r: [] for r in models}
-    for g in range(groups):
-        rest = fixed[part != g].reset_index(drop=True)
-        own = count_cells(
-            rest,
-            duration,
-            event,
-            covariates,
-            entry=entry,
-            start=start if calendar is not None else None,
-            renewal=renewal,
-            bands=bands,
-            renewal_bands=renewal_bands,
-            bins=10**6,
-        )
-        for reason, model in models.items():
-            if reason not in own.reasons:
-                raise LoyaltyError(f"{reason} comes from a single group of clusters; too few for errors by cluster")
-            frame = _design(own, tuple(bands), words, calendar, renewal is not None).reindex(
-                columns=model.params.index, fill_value=0.0
-            )
-            frame = _rebase(frame, own, model.params.index, bands)
-            drawn[reason].append(
-                _fit(frame, own.table["at_risk"], own.table[reason], reason, model.params)
-                .params.reindex(model.fitted)
-                .to_numpy()
-            )
-    out = {}
-    for reason, model in models.items():
-        b = np.array(drawn[reason])
-        b = np.where(np.isfinite(b), b, np.nan)
-        centred = np.nan_to_num(b - np.nanmean(b, axis=0))
-        out[reason] = _Reason(
-            model.params, (groups - 1) / groups * centred.T @ centred, model.fitted, model.upper, model.dispersion
-        )
-    return out
-
-
-def _rebase(frame: pd.DataFrame, cells: Cells, names: pd.Index, bands: Sequence[int]) -> pd.DataFrame:
-    """Bands against the same base as in the whole, whichever has most departures in a part."""
-    out = frame.copy()
-    for name in names:
-        kind, _, value = str(name).partition("=")
-        if kind == "band":
-            out[name] = (cells.table["band"] == list(bands).index(int(value))).to_numpy(dtype=float)
-        elif kind == "renewal":
-            out[name] = (cells.table["renewal"] == value).to_numpy(dtype=float)
-    return out
-
-
-def _summary(models: dict[str, _Reason]) -> pd.DataFrame:
+def _summary(models: dict[str, ReasonFit]) -> pd.DataFrame:
     rows = []
     for reason, model in models.items():
         errors = dict(zip(model.fitted, np.sqrt(np.diag(model.covariance))))
@@ -514,7 +335,7 @@ def _summary(models: dict[str, _Reason]) -> pd.DataFrame:
     )
 
 
-def _notes(models: dict[str, _Reason], cells: Cells) -> tuple[str, ...]:
+def _notes(models: dict[str, ReasonFit], cells: Cells) -> tuple[str, ...]:
     notes = []
     for reason, model in models.items():
         left = int(cells.table[reason].sum())

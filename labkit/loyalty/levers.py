@@ -23,7 +23,12 @@ QUADRANTS = ("improve_first", "keep_up", "low_priority", "possible_overkill")
 
 
 def importance_performance(
-    importance: Importance, surveys: pd.DataFrame, scales: Mapping[str, Sequence[str]], *, draws: int = 400, seed: int = 0
+    importance: Importance,
+    surveys: pd.DataFrame,
+    scales: Mapping[str, Sequence[str]],
+    *,
+    draws: int = 400,
+    seed: int = 0,
 ) -> pd.DataFrame:
     """Drivers by how much they matter and how well they are done, and how sure the quadrant is.
 
@@ -51,7 +56,9 @@ def importance_performance(
     rows = []
     for name, own in importance.table.set_index("driver").iterrows():
         score = satisfaction_index(surveys, items=dict.fromkeys(scales[str(name)], 1.0)).iloc[0]
-        rows.append((name, own["share"], own["share_low"], own["share_high"], score["index"], score["low"], score["high"]))
+        rows.append(
+            (name, own["share"], own["share_low"], own["share_high"], score["index"], score["low"], score["high"])
+        )
     table = pd.DataFrame(rows, columns=["driver", "share", "share_low", "share_high", "index", "low", "high"])
     rng = np.random.default_rng(seed)
     wide = 2 * norm.ppf(0.975)
@@ -82,8 +89,13 @@ def plot_importance_performance(
             part = table[own]
             if len(part):
                 x, y = part["index"], part["share"] * 100
-                reach = [np.nan_to_num([x - part["low"], part["high"] - x]).clip(0), [y - part["share_low"] * 100, part["share_high"] * 100 - y]]
-                ax.errorbar(x, y, xerr=reach[0], yerr=reach[1], fmt="o", color=colour, elinewidth=1.2, capsize=2, markersize=7)
+                reach = [
+                    np.nan_to_num([x - part["low"], part["high"] - x]).clip(0),
+                    [y - part["share_low"] * 100, part["share_high"] * 100 - y],
+                ]
+                ax.errorbar(
+                    x, y, xerr=reach[0], yerr=reach[1], fmt="o", color=colour, elinewidth=1.2, capsize=2, markersize=7
+                )
         for driver, x, y in zip(table["driver"], table["index"], table["share"] * 100):
             ax.annotate(names.get(driver, driver), (x, y), xytext=(6, 6), textcoords="offset points")
         ax.axvline(table["index"].mean(), color=figures.LINE, zorder=0)
@@ -136,7 +148,9 @@ def penalty_reward(
         low, high = np.quantile(value, ends)
         bad, good = value <= low, value >= high
         if low >= high or bad.all() or good.all() or not (~bad & ~good).any():
-            raise LoyaltyError(f"{name}: answers fall into fewer than three kinds; penalty and reward cannot be told apart")
+            raise LoyaltyError(
+                f"{name}: answers fall into fewer than three kinds; penalty and reward cannot be told apart"
+            )
         x[f"{name}<"], x[f"{name}>"] = bad.astype(float), good.astype(float)
     groups = np.arange(len(w)) if clusters is None else pd.factorize(clusters[known])[0]
     design = sm.add_constant(pd.DataFrame(x, index=y[known].index))
@@ -149,7 +163,15 @@ def penalty_reward(
         error = {"penalty": np.sqrt(v.loc[lo, lo]), "reward": np.sqrt(v.loc[hi, hi])}
         gap, gap_error = reward - penalty, np.sqrt(v.loc[lo, lo] + v.loc[hi, hi] + 2 * v.loc[lo, hi])
         moves = (penalty - z * error["penalty"] > 0) or (reward - z * error["reward"] > 0)
-        kind = "basic" if gap + z * gap_error < 0 else "exciting" if gap - z * gap_error > 0 else "one_dimensional" if moves else "unclear"
+        kind = (
+            "basic"
+            if gap + z * gap_error < 0
+            else "exciting"
+            if gap - z * gap_error > 0
+            else "one_dimensional"
+            if moves
+            else "unclear"
+        )
         rows.append(
             (name, penalty, penalty - z * error["penalty"], penalty + z * error["penalty"], reward,
              reward - z * error["reward"], reward + z * error["reward"], gap, gap - z * gap_error, gap + z * gap_error, kind)
@@ -253,7 +275,9 @@ def driver_slopes(
     plain = np.linalg.solve(means[0, :k, :k], means[0, :k, k])
     clean = means[:, :k, :k] - error[:, :, None] * np.eye(k)
     if (np.linalg.eigvalsh(clean)[:, 0] <= 0).mean() > 0.05:
-        raise LoyaltyError("the dimensions cannot be told apart beyond the error of their items; join those that go together")
+        raise LoyaltyError(
+            "the dimensions cannot be told apart beyond the error of their items; join those that go together"
+        )
     kept = np.r_[True, (np.linalg.eigvalsh(clean)[1:, 0] > 0)]
     slopes = np.linalg.solve(clean[kept], means[kept][:, :k, k][..., None])[..., 0]
     low, high = np.quantile(slopes[1:], [0.5 - level / 2, 0.5 + level / 2], axis=0)

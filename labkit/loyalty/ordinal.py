@@ -80,7 +80,9 @@ def fit_ordinal(
         warnings.simplefilter("ignore")  # whether it settled is asked below
         fit = OrderedModel(codes, z, distr="logit").fit(method="bfgs", maxiter=500, disp=0)
     if not fit.mle_retvals["converged"]:
-        raise LoyaltyError("the ordinal model does not settle: too few answers for its drivers, or drivers that say the same")
+        raise LoyaltyError(
+            "the ordinal model does not settle: too few answers for its drivers, or drivers that say the same"
+        )
     b = fit.params.iloc[: z.shape[1]].to_numpy()
     se = _robust(fit, groups)[: z.shape[1]]
     reach = norm.ppf(0.5 + level / 2) * se
@@ -125,7 +127,9 @@ def _brant(codes: np.ndarray, z: pd.DataFrame, scale: np.ndarray, groups: np.nda
         slopes.append(fit.params[1:])
         pulls.append(sums)
     names = [*z.columns, "all"]
-    empty = pd.DataFrame({"driver": names, "lowest_slope": np.nan, "highest_slope": np.nan, "statistic": np.nan, "p_value": np.nan})
+    empty = pd.DataFrame(
+        {"driver": names, "lowest_slope": np.nan, "highest_slope": np.nan, "statistic": np.nan, "p_value": np.nan}
+    )
     if len(slopes) < 2:
         return empty
     b, joint = np.array(slopes), np.hstack(pulls)
