@@ -84,7 +84,7 @@ def link_satisfaction(
         raise LoyaltyError(
             f"{market} of the customers asked left to the market afterwards; a link wants 10 or more: ask more customers or wait"
         )
-    use = [c for c in covariates if rows[c].nunique() > 1]
+    use = [c for c in covariates if len(rows[c].unique()) > 1]
     kind = np.where(rows["left_to_market"], "market", np.where(rows["left"], "other", ""))
     rows = rows.assign(kind=kind)
     model = fit_hazard(

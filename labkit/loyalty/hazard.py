@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -151,12 +151,65 @@ class HazardModel:
         order = [int(u) for u in t]
         return pd.DataFrame(out, x.index)[order], {r: pd.DataFrame(v, x.index)[order] for r, v in left.items()}
 
+    def monthly_rates(
+        self,
+        x: pd.DataFrame,
+        months: int,
+        *,
+        calendar: pd.DataFrame | None = None,
+        params: dict[str, pd.Series] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Cumulative hazard of each of the months to come, by reason, shape (customers, months).
+
+        Parameters
+        ----------
+        x : DataFrame
+            As of `predict_survival`, with ``alive_until``: months on the clock of each customer today.
+        months : int
+        calendar : DataFrame, optional
+        params : dict, optional
+            Other coefficients, such as those of `draw_params`.
+        """
+        segments = x[list(self.cells.segments.columns)].reset_index(drop=True)
+        since = x["alive_until"].to_numpy(dtype=np.int64)
+        end = x[self.columns["renewal"]].to_numpy(dtype=float) if "renewal" in self.columns else None
+        zero = month_number(x[self.columns["start"]]) if "start" in self.columns else np.zeros(len(x), np.int64)
+        known = self.calendar if calendar is None else pd.concat([self.calendar, calendar])
+        frame, names = self._of_rows(segments)
+        out = {}
+        for reason, model in self._models.items():
+            own = model if params is None else replace(model, params=params[reason])
+            base = self._eta(own, frame, names)
+            ahead = since[:, None] + np.arange(1, months + 1)
+            eta = base[:, None] + self._clock(own, ahead, None if end is None else end[:, None], zero[:, None], known)
+            out[reason] = np.exp(eta)
+        return out
+
+    def draw_params(self, draws: int, seed: int = 0) -> list[dict[str, pd.Series]]:
+        """Coefficients as likely as these by the data; terms in which nobody left stay at minus infinity."""
+        rng = np.random.default_rng(seed)
+        drawn: list[dict[str, pd.Series]] = [{} for _ in range(draws)]
+        for reason, model in self._models.items():
+            b = rng.multivariate_normal(
+                model.params[model.fitted].to_numpy(), model.covariance, size=draws, method="eigh"
+            )
+            for one, row in zip(drawn, b):
+                params = model.params.copy()
+                params[model.fitted] = row
+                one[reason] = params
+        return drawn
+
     def _clock(
-        self, model: ReasonFit, u: int, end: np.ndarray | None, zero: np.ndarray, calendar: pd.DataFrame | None
+        self,
+        model: ReasonFit,
+        u: int | np.ndarray,
+        end: np.ndarray | None,
+        zero: np.ndarray,
+        calendar: pd.DataFrame | None,
     ) -> np.ndarray | float:
         """What month u on the clock adds: its band, what is left of the contract, the calendar."""
-        band = int(np.searchsorted(self.bands, u, side="left")) - 1
-        eta: Any = model.params.get(f"band={self.bands[max(band, 0)]}", 0.0)
+        band = np.maximum(np.searchsorted(self.bands, u, side="left") - 1, 0)
+        eta: Any = np.array([model.params.get(f"band={b}", 0.0) for b in self.bands])[band]
         if end is not None:
             edges = np.array(self.renewal_bands)
             left = np.where(np.isfinite(end), end - u, 0)

@@ -216,7 +216,9 @@ def _solve(
         w[own, b] = 1.0
     w /= np.sqrt(np.einsum("ib,ij,jb->b", w, s, w))
     linked = into | into.T
-    for step in range(1, _MOST_STEPS + 1):
+    steps = 0
+    while True:
+        steps += 1
         correlation = w.T @ s @ w
         if scheme == "centroid":
             inner = np.sign(correlation) * linked
@@ -238,10 +240,10 @@ def _solve(
         w = new
         if moved < _CLOSE:
             break
-    else:
-        raise LoyaltyError(
-            f"the weights do not settle in {_MOST_STEPS} steps; try scheme='factorial', or blocks that hang together"
-        )
+        if steps == _MOST_STEPS:
+            raise LoyaltyError(
+                f"the weights do not settle in {_MOST_STEPS} steps; try scheme='factorial', or blocks that hang together"
+            )
     # A score points the way most of its items do; in a draw, the way it did in the whole.
     towards = like if like is not None else np.where(w != 0, s @ w, 0)
     turn = np.sign(np.einsum("ib,ib->b", w if like is not None else np.sign(w) ** 2, towards))
@@ -254,7 +256,7 @@ def _solve(
         if len(own):
             coefficient[b, own] = np.linalg.solve(correlation[np.ix_(own, own)], correlation[own, b])
             r2[b] = coefficient[b, own] @ correlation[own, b]
-    return _Solution(w, loading, correlation, coefficient, r2, step)
+    return _Solution(w, loading, correlation, coefficient, r2, steps)
 
 
 def _total(coefficient: np.ndarray) -> np.ndarray:

@@ -98,7 +98,7 @@ def satisfaction_index(
     for name, part in groups:
         sums = part.groupby("who")[["top", "bottom"]].sum()
         found = estimate_ratio(sums["top"].to_numpy(), sums["bottom"].to_numpy(), level)
-        told = len(sums) >= FEW and part["score"].nunique() > 1
+        told = len(sums) >= FEW and len(part["score"].unique()) > 1
         ends = (max(found.low, 0.0) * 100, min(found.high, 1.0) * 100) if told else (np.nan, np.nan)
         rows.append((*(name if isinstance(name, tuple) else (name,)), len(part), len(sums), found.value * 100, *ends))
     return pd.DataFrame(rows, columns=[*keys, "interviews_count", "customers_count", "index", "low", "high"])
