@@ -90,6 +90,11 @@ def new_axes(width_in: float = 7.2, height_in: float = 3.4) -> Axes:
         return figure.add_subplot()
 
 
+def plain_numbers() -> mpl.ticker.Formatter:
+    """Numbers of an axis as they are read: 0.5 and 2, no powers of ten."""
+    return mpl.ticker.FuncFormatter(lambda value, _: f"{value:,g}")
+
+
 def plot_bars(
     labels: Sequence[str],
     values: Sequence[float],

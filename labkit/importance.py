@@ -211,5 +211,6 @@ def _tell(
         }
     )
     whole = drawn.sum(axis=1)
-    r2 = Estimate(float(parts.sum()), *(float(q) for q in np.quantile(whole, ends)), n, level)
+    bottom, top = np.quantile(whole, ends)
+    r2 = Estimate(float(parts.sum()), float(bottom), float(top), n, level)
     return Importance(table.sort_values("rank", ignore_index=True), r2, method)

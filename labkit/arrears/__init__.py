@@ -46,7 +46,6 @@ from labkit.arrears.reconcile import Reconciliation, reconcile
 from labkit.arrears.rules import Rules, late_fee, late_fees, read_rule_book, read_rules, rules_on
 from labkit.arrears.scorecard import GRADES, PROTECTED, Scorecard, fit_scorecard, grade
 from labkit.arrears.summary import (
-    attempt,
     audit_by_region,
     loss_shares,
     plan_gain,
@@ -67,6 +66,7 @@ from labkit.arrears.summary import (
 from labkit.arrears.validation import check_fairness, grade_table
 from labkit.arrears.ways import Way, Ways, payment_rates, read_ways
 from labkit.arrears.woe import Binning, bin_woe
+from labkit.refusals import attempt
 from labkit.scores import calibrate, compare_auc, measure_auc, measure_ks, measure_psi
 
 __all__ = [

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -11,7 +10,6 @@ import pandas as pd
 from labkit import privacy
 from labkit.arrears.ageing import STATES
 from labkit.arrears.credit import CreditModel
-from labkit.arrears.errors import ArrearsError
 from labkit.arrears.kinds import KINDS, Kinds, likeliest_kind
 from labkit.arrears.plan import PLANS, RecoveryPlan
 from labkit.arrears.portfolio import LossForecast
@@ -21,10 +19,8 @@ from labkit.arrears.scorecard import TERMS
 from labkit.arrears.validation import check_fairness
 from labkit.estimates import Estimate, estimate_ratio, estimate_share
 from labkit.lab import Lab
-from labkit.scores import ScoreError
 from labkit.terms import Language
 
-T = TypeVar("T")
 #: Grades that get the better terms.
 TRUSTED = ("A", "B", "C")
 
@@ -108,14 +104,6 @@ def summarise_models(models: Mapping[int, CreditModel]) -> pd.DataFrame:
         for months, model in models.items()
     ]
     return pd.concat(parts, ignore_index=True)[["measure", "months", "tried_on", "value", "low", "high"]]
-
-
-def attempt(work: Callable[..., T], *given: object, **options: object) -> tuple[T | None, str]:
-    """What a function gives, or None and why it cannot: for pages that go on without it."""
-    try:
-        return work(*given, **options), ""
-    except (ArrearsError, ScoreError) as error:
-        return None, str(error)
 
 
 def _few(share: pd.Series, count: pd.Series, fewest: int) -> pd.Series:

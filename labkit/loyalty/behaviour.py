@@ -96,7 +96,8 @@ def link_satisfaction(
     ratio = Estimate(own["hazard_ratio"], own["low"], own["high"], market)
     agreement = answer_agreement(surveys, answer)
     strength = float(np.clip(agreement.value, 0.05, 1.0))
-    fixed = Estimate(*(float(np.exp(np.log(v) / strength)) for v in (ratio.value, ratio.low, ratio.high)), market)
+    value, low, high = (float(np.exp(np.log(v) / strength)) for v in (ratio.value, ratio.low, ratio.high))
+    fixed = Estimate(value, low, high, market)
     other = None
     if ("other", answer) in table.index and int((kind == "other").sum()) >= 10:
         row = table.loc[("other", answer)]

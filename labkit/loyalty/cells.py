@@ -108,7 +108,7 @@ def count_cells(
     d, e = d.astype(np.int64), e.astype(np.int64)
     segment, segments, edges, means = _segments(table, covariates, bins)
     names = tuple(sorted(set(why[why != ""].tolist())))
-    code = pd.Categorical(why, names).codes.astype(np.int64)
+    code = pd.Categorical(why.where(why != ""), names).codes.astype(np.int64)
     zero = np.zeros(len(d), np.int64) if start is None else month_number(table[start])
     end = np.full(len(d), np.nan) if renewal is None else table[renewal].to_numpy(dtype=float)
     first = int((zero + e).min()) if start is not None else 0

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -265,7 +265,7 @@ def _fit(cohorts: list[np.ndarray], *, with_c: bool) -> RenewalModel:
     )  # fmt: skip
 
 
-def _covariance(loss: object, theta: np.ndarray) -> np.ndarray:
+def _covariance(loss: Callable[[np.ndarray], float], theta: np.ndarray) -> np.ndarray:
     """Inverse of the information by differences; directions the data do not tell stay wide, not endless."""
     k, h = len(theta), 1e-4
     hessian = np.empty((k, k))
@@ -274,6 +274,6 @@ def _covariance(loss: object, theta: np.ndarray) -> np.ndarray:
             e, f = np.eye(k)[i] * h, np.eye(k)[j] * h
             hessian[i, j] = (loss(theta + e + f) - loss(theta + e - f) - loss(theta - e + f) + loss(theta - e - f)) / (
                 4 * h * h
-            )  # type: ignore[operator]
+            )
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
     return np.asarray((vectors / np.maximum(values, 1e-2)) @ vectors.T)

@@ -3,20 +3,21 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
-from scipy.stats import chi2, norm
+from scipy.stats import norm
 from statsmodels.duration.hazard_regression import PHReg
 
 from labkit.estimates import Estimate
 from labkit.loyalty.accuracy import concordance
 from labkit.loyalty.design import Design, numbers_of
 from labkit.loyalty.errors import LoyaltyError
+from labkit.loyalty.proportional import check_proportional
 from labkit.loyalty.risk_sets import RiskSets, read_times
 
 #: A customer is at risk only after its entry; PHReg takes the moment itself in.
@@ -200,107 +201,7 @@ class CoxModel:
         Score test of a straight drift, with the information at each departure; Grambsch and Therneau (1994),
         doi:10.1093/biomet/81.3.515.
         """
-        residuals, time, brings, counts = self._schoenfeld()
-        g = _transform(time, self._sets, transform)
-        g = g - np.average(g, weights=counts)
-        each = np.repeat(g, counts.astype(int))
-        spread = float((each**2).sum())
-        if spread == 0:
-            raise LoyaltyError("all departures fall at one time, so a change over time cannot be seen")
-        information = [np.einsum("t,tij->ij", g**k, brings) for k in range(3)]
-        drift = each @ residuals
-        # What the drifts tell beyond the coefficients themselves.
-        cross, p = np.linalg.solve(information[0], information[1]), len(drift)
-        statistic = np.array(
-            [drift[j] ** 2 / (information[2][j, j] - information[1][j] @ cross[:, j]) for j in range(p)]
-        )
-        whole = float(drift @ np.linalg.solve(information[2] - information[1] @ cross, drift))
-        scaled = self.coefficients + len(residuals) * residuals @ np.linalg.inv(information[0])
-        slope, middle = each @ scaled / spread, scaled.mean(axis=0)
-        early, late = np.quantile(each, [0.1, 0.9])
-        with np.errstate(invalid="ignore", over="ignore"):
-            correlation = (each @ (scaled - middle)) / np.sqrt(spread * ((scaled - middle) ** 2).sum(axis=0))
-            ratios = np.exp(middle + slope * early), np.exp(middle + slope * late)
-        table = pd.DataFrame(
-            {
-                "covariate": self.design.names,
-                "correlation": correlation,
-                "statistic": statistic,
-                "p_value": chi2.sf(statistic, 1),
-                "early_ratio": ratios[0],
-                "late_ratio": ratios[1],
-            }
-        )
-        last = pd.DataFrame({"covariate": ["all"], "statistic": [whole], "p_value": [chi2.sf(whole, p)]})
-        return pd.concat([table, last], ignore_index=True)
-
-    def _schoenfeld(self) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-        """Residuals of every departure in order of time; distinct times, information at each and departures, by stratum."""
-        parts, times, brings, counts = [], [], [], []
-        for sets, x in self._sets.values():
-            centred = x - self.means
-            mean, information = _tie_moments(sets, centred, self.coefficients)
-            place = np.sort(sets.after[sets.event]) - 1
-            order = np.flatnonzero(sets.event)[np.argsort(sets.after[sets.event], kind="stable")]
-            parts.append(centred[order] - mean[place])
-            times.append(sets.times)
-            brings.append(information)
-            counts.append(np.bincount(place, minlength=len(sets.times)))
-        return np.vstack(parts), *(np.concatenate(part) for part in (times, brings, counts))
-
-
-def _tie_steps(
-    sets: RiskSets, x: np.ndarray, b: np.ndarray
-) -> Iterator[tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
-    """Efron's steps through ties: places of times that have so many departures, share gone, sum of hazards, mean covariates."""
-    r = np.exp(x @ b)
-    s0, s1 = sets.sum(r), sets.sum(x * r[:, None])
-    d0, d1 = sets.sum_events(r), sets.sum_events(x * r[:, None])
-    count = sets.sum_events(np.ones(len(r)))
-    for k in range(int(count.max())):
-        on = np.flatnonzero(count > k)
-        gone = k / count[on]
-        total = s0[on] - gone * d0[on]
-        yield on, gone, total, (s1[on] - gone[:, None] * d1[on]) / total[:, None]
-
-
-def _tie_moments(sets: RiskSets, x: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Mean of covariates over the steps of each time, and information it brings: shapes (times, p), (times, p, p)."""
-    p = x.shape[1]
-    r = np.exp(x @ b)
-    pairs = [(i, j) for i in range(p) for j in range(i, p)]
-    products = np.column_stack([x[:, i] * x[:, j] * r for i, j in pairs])
-    s2, d2 = sets.sum(products), sets.sum_events(products)
-    count = sets.sum_events(np.ones(len(r)))
-    centre, brings = np.zeros((len(count), p)), np.zeros((len(count), p, p))
-    for on, gone, total, mean in _tie_steps(sets, x, b):
-        centre[on] += mean / count[on][:, None]
-        second = (s2[on] - gone[:, None] * d2[on]) / total[:, None]
-        for k, (i, j) in enumerate(pairs):
-            covariance = second[:, k] - mean[:, i] * mean[:, j]
-            brings[on, i, j] += covariance
-            if i != j:
-                brings[on, j, i] += covariance
-    return centre, brings
-
-
-def _transform(time: np.ndarray, sets: dict[str, tuple[RiskSets, np.ndarray]], how: str) -> np.ndarray:
-    if how == "identity":
-        return time
-    if how == "log":
-        return np.asarray(np.log(np.maximum(time, 1e-12)))
-    if how == "rank":
-        return np.asarray(np.unique(time, return_inverse=True)[1].astype(float))
-    if how != "km":
-        raise LoyaltyError(f"transform is {how!r}, expected km, rank, identity or log")
-    everybody = RiskSets(
-        *(np.concatenate([getattr(s, n) for s, _ in sets.values()]) for n in ("duration", "event", "entry"))
-    )
-    ones = np.ones(len(everybody.duration))
-    with np.errstate(divide="ignore", invalid="ignore"):
-        survival = np.cumprod(1 - everybody.sum_events(ones) / everybody.sum(ones))
-    before = np.r_[1.0, survival[:-1]]
-    return np.asarray(1 - before[np.searchsorted(everybody.times, time)])
+        return check_proportional(self._sets, self.coefficients, self.means, self.design.names, transform)
 
 
 def fit_cox(
@@ -347,7 +248,7 @@ def fit_cox(
     >>> rng = np.random.default_rng(1)
     >>> table = pd.DataFrame({"price": rng.normal(size=500)})
     >>> left = np.ceil(rng.exponential(24 * np.exp(-0.5 * table["price"])))
-    >>> table = table.assign(months=left.clip(upper=36), left=left <= 36)
+    >>> table = table.assign(months=np.minimum(left, 36), left=left <= 36)
     >>> model = fit_cox(table, "months", "left", ["price"])
     >>> bool(model.summary["low"].iloc[0] < np.exp(0.5) < model.summary["high"].iloc[0])
     True

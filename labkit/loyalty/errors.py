@@ -1,5 +1,7 @@
 """What loyalty functions refuse."""
 
+from labkit.refusals import Refusal
 
-class LoyaltyError(ValueError):
+
+class LoyaltyError(Refusal):
     """A table, figure or parameter that cannot be used; says which, what was expected, what to do."""

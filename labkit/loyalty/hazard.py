@@ -132,7 +132,8 @@ class HazardModel:
         known = self.calendar if calendar is None else pd.concat([self.calendar, calendar])
         alive = np.ones(len(x))
         gone = {r: np.zeros(len(x)) for r in self.reasons}
-        out, left = {}, {r: {} for r in self.reasons}
+        out: dict[int, np.ndarray] = {}
+        left: dict[str, dict[int, np.ndarray]] = {r: {} for r in self.reasons}
         for u in range(int(since.min()) + 1, int(t.max()) + 1):
             rates = {r: np.exp(base[r] + self._clock(self._models[r], u, end, zero, known)) for r in self.reasons}
             total = np.where(u > since, sum(rates.values()), 0.0)

@@ -10,14 +10,13 @@ import numpy as np
 import pandas as pd
 import statsmodels.api as sm
 import yaml
-from matplotlib.axes import Axes
 from scipy.stats import norm
 
-from labkit import figures
 from labkit.calendar import DATA
 from labkit.importance import Importance
 from labkit.loyalty.errors import LoyaltyError
-from labkit.loyalty.satisfaction import item_moments, satisfaction_index
+from labkit.loyalty.moments import item_moments
+from labkit.loyalty.satisfaction import satisfaction_index
 
 QUADRANTS = ("improve_first", "keep_up", "low_priority", "possible_overkill")
 
@@ -76,34 +75,6 @@ def _quadrant(share: np.ndarray, index: np.ndarray) -> np.ndarray:
     matters = share >= share.mean(axis=1, keepdims=True)
     good = index >= index.mean(axis=1, keepdims=True)
     return np.where(matters, np.where(good, 1, 0), np.where(good, 3, 2))
-
-
-def plot_importance_performance(
-    table: pd.DataFrame, *, names: Mapping[str, str], x_label: str, y_label: str, ax: Axes | None = None
-) -> Axes:
-    """Drivers as points with whiskers, axes at the means; the ones to improve first in the accent colour."""
-    with figures.style():
-        ax = ax or figures.new_axes(height_in=4.0)
-        first = (table["quadrant"] == "improve_first").to_numpy()
-        for own, colour in ((first, figures.ACCENT), (~first, figures.MUTED)):
-            part = table[own]
-            if len(part):
-                x, y = part["index"], part["share"] * 100
-                reach = [
-                    np.nan_to_num([x - part["low"], part["high"] - x]).clip(0),
-                    [y - part["share_low"] * 100, part["share_high"] * 100 - y],
-                ]
-                ax.errorbar(
-                    x, y, xerr=reach[0], yerr=reach[1], fmt="o", color=colour, elinewidth=1.2, capsize=2, markersize=7
-                )
-        for driver, x, y in zip(table["driver"], table["index"], table["share"] * 100):
-            ax.annotate(names.get(driver, driver), (x, y), xytext=(6, 6), textcoords="offset points")
-        ax.axvline(table["index"].mean(), color=figures.LINE, zorder=0)
-        ax.axhline(table["share"].mean() * 100, color=figures.LINE, zorder=0)
-        ax.set_xlabel(x_label, loc="right")
-        ax.set_title(y_label, fontsize=10, color=figures.SOFT)
-        ax.margins(0.12)
-    return ax
 
 
 def penalty_reward(

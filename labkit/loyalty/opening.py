@@ -9,8 +9,8 @@ import numpy as np
 import pandas as pd
 
 from labkit.estimates import Estimate
-from labkit.loyalty.curves import CumulativeIncidence, cumulative_incidence
 from labkit.loyalty.errors import LoyaltyError
+from labkit.loyalty.incidence import CumulativeIncidence, cumulative_incidence
 from labkit.loyalty.spells import Spells
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.loyalty.errors import LoyaltyError
-from labkit.loyalty.satisfaction import item_moments
+from labkit.loyalty.moments import item_moments
 
 Scheme = Literal["centroid", "factorial", "path"]
 _MOST_STEPS, _CLOSE = 500, 1e-9
@@ -148,10 +148,10 @@ def path_model(
     base = _solve(whole / np.outer(sd, sd), places, into, mode, scheme, None)
     rng = np.random.default_rng(seed)
     drawn = []
-    for covariance in moments.covariances(rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(float)):
-        own = np.sqrt(np.diag(covariance)) if scaled else np.ones(len(covariance))
-        if (np.diag(covariance) > 0).all():
-            drawn.append(_solve(covariance / np.outer(own, own), places, into, mode, scheme, base.weight))
+    for matrix in moments.covariances(rng.multinomial(n, np.full(n, 1 / n), size=draws).astype(float)):
+        spread = np.sqrt(np.diag(matrix)) if scaled else np.ones(len(matrix))
+        if (np.diag(matrix) > 0).all():
+            drawn.append(_solve(matrix / np.outer(spread, spread), places, into, mode, scheme, base.weight))
     present = items[columns].astype(float)
     centre = _weighted_mean(present, items, weights)
     return _tell(
@@ -207,7 +207,7 @@ def _read_paths(names: list[str], paths: Mapping[str, Sequence[str]] | Iterable[
 
 
 def _solve(
-    s: np.ndarray, places: list[np.ndarray], into: np.ndarray, mode: list[str], scheme: str, like: np.ndarray | None
+    s: np.ndarray, places: list[np.ndarray], into: np.ndarray, mode: Sequence[str], scheme: str, like: np.ndarray | None
 ) -> _Solution:
     """Weights until they settle, then loadings, correlations of scores and regressions between them."""
     k = len(places)

@@ -208,7 +208,9 @@ def supply_stays(spells: Spells) -> pd.DataFrame:
     length = table["duration_months"] - table["entry_months"]
     first = pd.Series(pd.PeriodIndex(table["start"], freq="M")) + table["entry_months"]
     begin = [p.ordinal - pd.Period(spells.first_month, "M").ordinal for p in first]
-    to = np.where(table["reason"].isin(MARKET_REASONS), table["reason"], np.where(table["left"], GONE, None))
+    to = table["reason"].where(
+        table["reason"].isin(MARKET_REASONS), pd.Series(GONE, table.index).where(table["left"], "")
+    )
     return pd.DataFrame(
         {
             "customer_id": table["customer_id"], "state": STATES[0], "from_month": begin,

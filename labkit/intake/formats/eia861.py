@@ -17,6 +17,7 @@ from pathlib import Path
 
 import openpyxl
 import pandas as pd
+from openpyxl.utils.exceptions import InvalidFileException
 
 from labkit.intake.findings import IntakeError
 
@@ -58,7 +59,7 @@ def read_eia861(paths: Path | Sequence[Path]) -> pd.DataFrame:
 def _read(path: Path) -> pd.DataFrame:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (OSError, KeyError, ValueError, openpyxl.utils.exceptions.InvalidFileException) as error:
+    except (OSError, KeyError, ValueError, InvalidFileException) as error:
         raise IntakeError(f"{path.name}: cannot be read as an Excel workbook; restore it from the source") from error
     if "States" not in book.sheetnames:
         raise IntakeError(f"{path.name}: has no sheet States; expected EIA-861 sales to ultimate customers")
@@ -76,8 +77,8 @@ def _read(path: Path) -> pd.DataFrame:
         if str(row[7]).strip() == "Behind the Meter":
             continue
         head = (
-            int(row[0]),
-            int(row[1]),
+            int(str(row[0])),
+            int(str(row[1])),
             str(row[3]).strip(),
             str(row[6]).strip(),
             str(row[7] or "").strip(),

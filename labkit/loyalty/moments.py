@@ -1,0 +1,68 @@
+"""Covariances of survey items, by customer, so that any draw of customers has its own at once."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from labkit.loyalty.errors import LoyaltyError
+
+
+@dataclass(frozen=True, eq=False)
+class Moments:
+    """Sums of weights and products of items by customer, from which covariances of any draw follow at once.
+
+    Attributes
+    ----------
+    sums : ndarray, shape (customers, items + 1, items + 1)
+        With a leading one: weights, weighted items, weighted products.
+    rows : int
+        Whole interviews.
+    """
+
+    sums: np.ndarray
+    rows: int
+
+    def covariances(self, counts: np.ndarray) -> np.ndarray:
+        """Covariance of the items where each customer counts so often, shape (draws, items, items)."""
+        q = self.sums.shape[1]
+        total = (counts @ self.sums.reshape(len(self.sums), -1)).reshape(len(counts), q, q)
+        mean = total[:, 0, 1:] / total[:, 0, :1]
+        return np.asarray(total[:, 1:, 1:] / total[:, :1, :1] - mean[:, :, None] * mean[:, None, :])
+
+
+def item_moments(surveys: pd.DataFrame, items: Sequence[str], weights: str | None, clusters: str | None) -> Moments:
+    """Moments of the interviews in which every item was answered.
+
+    Raises
+    ------
+    LoyaltyError
+        If an item is not there or the same in all whole interviews, or these are fewer than items and ten.
+    """
+    for item in items:
+        if item not in surveys:
+            raise LoyaltyError(f"the surveys have no item {item}; bring it, or leave its scale out")
+    x = surveys[list(items)].astype(float).to_numpy()
+    w = surveys[weights].astype(float).fillna(1.0).to_numpy() if weights and weights in surveys else np.ones(len(x))
+    whole = np.isfinite(x).all(axis=1)
+    if whole.sum() < len(items) + 10:
+        raise LoyaltyError(
+            f"{int(whole.sum())} whole interviews are too few for {len(items)} items; ask more customers"
+        )
+    still = np.flatnonzero(np.ptp(x[whole], axis=0) == 0)
+    if len(still):
+        raise LoyaltyError(
+            f"{items[int(still[0])]} has the same answer in all interviews: it measures nothing; leave it out"
+        )
+    who = pd.factorize(surveys[clusters])[0] if clusters and clusters in surveys else np.arange(len(x))
+    who = pd.factorize(who[whole])[0]
+    z = np.column_stack([np.ones(int(whole.sum())), x[whole] - x[whole].mean(axis=0)])
+    n, q = int(who.max()) + 1, z.shape[1]
+    sums = np.empty((n, q, q))
+    for i in range(q):
+        for j in range(i, q):
+            sums[:, i, j] = sums[:, j, i] = np.bincount(who, w[whole] * z[:, i] * z[:, j], n)
+    return Moments(sums, int(whole.sum()))
