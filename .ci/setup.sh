@@ -37,10 +37,10 @@ network() {
 }
 
 uv_version=$(sed -n 's/^uv==\([^ ;]*\).*/\1/p' requirements.lock)
-echo "setup: installing the packages of requirements.lock into .venv (a minute at most with uv)"
+echo "setup: installing the packages of requirements.lock into .venv (a minute or two with uv)"
 if .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$uv_version" >"$log" 2>&1 \
     && .venv/bin/uv --version >/dev/null 2>&1; then
-    .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements.lock >"$log" 2>&1 || network
+    .venv/bin/uv pip install --quiet --compile-bytecode --python .venv/bin/python --require-hashes -r requirements.lock >"$log" 2>&1 || network
 else
     echo "setup: no uv for this machine, using pip (some minutes)"
     .venv/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock >"$log" 2>&1 || network

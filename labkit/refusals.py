@@ -8,7 +8,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-class Refusal(ValueError):
+class RefusalError(ValueError):
     """A table, figure or parameter that cannot be used; says which, what was expected, what to do."""
 
 
@@ -22,5 +22,5 @@ def attempt(work: Callable[..., T], *given: object, **options: object) -> tuple[
     """
     try:
         return work(*given, **options), ""
-    except Refusal as refusal:
+    except RefusalError as refusal:
         return None, str(refusal)

@@ -10,10 +10,10 @@ from scipy.special import expit
 from scipy.stats import norm, rankdata
 
 from labkit.estimates import Estimate, estimate_share
-from labkit.refusals import Refusal
+from labkit.refusals import RefusalError
 
 
-class ScoreError(Refusal):
+class ScoreError(RefusalError):
     """Cases or scores that cannot be judged; says what is wrong and what to do."""
 
 

@@ -81,8 +81,8 @@ def code_lines(path: Path) -> int:
 _NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 
-#: Code lines of what all notebooks stand on, and of any one domain; tags are two notebooks and 51 checks.
-MOST_SHARED, MOST_DOMAIN, MOST_OF = 8800, 2600, {"tags": 4900}
+#: Code lines of what all notebooks stand on, and of any one domain; tags are two notebooks and 51 checks, loyalty two notebooks and survival, value, trials, churn.
+MOST_SHARED, MOST_DOMAIN, MOST_OF = 9200, 2600, {"tags": 4900, "loyalty": 4300}
 
 
 def test_the_package_stays_small() -> None:

@@ -1,7 +1,7 @@
 """What loyalty functions refuse."""
 
-from labkit.refusals import Refusal
+from labkit.refusals import RefusalError
 
 
-class LoyaltyError(Refusal):
+class LoyaltyError(RefusalError):
     """A table, figure or parameter that cannot be used; says which, what was expected, what to do."""

@@ -220,7 +220,9 @@ def show_table(
         Titles of columns the glossary does not have.
     """
     heads = {c: (titles or {}).get(c) or terms.label(str(c), language, with_unit=True) for c in frame.columns}
-    text = pd.DataFrame({heads[c]: [_cell(c, v, language, digits) for v in frame[c]] for c in frame.columns})
+    cells = [[_cell(c, v, language, digits) for v in frame[c]] for c in frame.columns]
+    # Two columns may have the same title, such as the lower ends of two figures.
+    text = pd.DataFrame(list(zip(*cells)), columns=[heads[c] for c in frame.columns])
     csv = base64.b64encode(privacy.to_safe_csv(_named(frame, heads, language))).decode()
     rows = "".join(_row(cells, frame, language) for cells in text.itertuples(index=False, name=None))
     head = "".join(f'<th scope="col"{_align(frame[c])}>{html.escape(heads[c])}</th>' for c in frame.columns)
@@ -284,4 +286,11 @@ def _named(frame: pd.DataFrame, heads: Mapping[str, str], language: terms.Langua
             named[column] = [terms.category(column, value, language) for value in named[column]]
         elif _scale(column, 0.5)[0] == 100.0:
             named[column] = (named[column] * 100).round(4)
-    return named.rename(columns=dict(heads))
+    titles: list[str] = []
+    for column in named.columns:
+        title = heads[column]
+        # In a file a title stands alone: the end of an interval says of what.
+        if list(heads.values()).count(title) > 1:
+            title = f"{next((t for t in reversed(titles) if ': ' not in t), '')}: {title}"
+        titles.append(title)
+    return named.set_axis(titles, axis=1)

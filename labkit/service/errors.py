@@ -1,7 +1,7 @@
 """What service functions refuse."""
 
-from labkit.refusals import Refusal
+from labkit.refusals import RefusalError
 
 
-class ServiceError(Refusal):
+class ServiceError(RefusalError):
     """A table, figure or parameter that cannot be used; says which, what was expected, what to do."""
