@@ -20,6 +20,7 @@ from labkit.accounts.ranking import (
 )
 from labkit.accounts.sheet import (
     AccountStudy,
+    Section,
     render_sheet,
     sheet,
     sheet_file_name,
@@ -49,6 +50,7 @@ __all__ = [
     "Assumptions",
     "Item",
     "LoadAnalysis",
+    "Section",
     "advise",
     "analyse_load",
     "count_tier_moves",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from html import escape
@@ -57,6 +57,14 @@ class AccountStudy:
     load: LoadAnalysis
     advice: Advice
     trend: pd.Series | None = None
+
+
+@dataclass(frozen=True)
+class Section:
+    """Lines under a heading that others add to a sheet, in its language."""
+
+    title: str
+    lines: tuple[str, ...]
 
 
 def study_accounts(
@@ -139,8 +147,10 @@ def sheet(
     return render_sheet(studies[customer_id], lab, language)
 
 
-def render_sheet(study: AccountStudy, lab: Lab, language: Language, other: str = "") -> str:
-    """A study as a page; ``other`` is the address of the page in the other language."""
+def render_sheet(
+    study: AccountStudy, lab: Lab, language: Language, other: str = "", more: Sequence[Section] = ()
+) -> str:
+    """A study as a page; ``other`` is the address of the page in the other language, ``more`` what others add."""
     data, about, words = study.data, lab.manifest.about, _WORDS[language]
     first, last = data.load.index[0].date(), data.load.index[-1].date()
     return (
@@ -162,6 +172,7 @@ def render_sheet(study: AccountStudy, lab: Lab, language: Language, other: str =
             to_do=[_item(item, language) for item in study.advice.to_do],
             not_to_do=[_item(item, language) for item in study.advice.not_to_do],
             changed=_changed(study, language),
+            more=more,
             notes=[note.label(language) for note in study.advice.notes],
             footer=f"labkit {labkit.__version__} · {lab.manifest.digest[:12]}",
         )
@@ -395,14 +406,19 @@ def write_sheets(
 
 
 def write_studies(
-    studies: dict[str, AccountStudy], lab: Lab, folder: Path, language: Language, languages: Sequence[Language]
+    studies: dict[str, AccountStudy],
+    lab: Lab,
+    folder: Path,
+    language: Language,
+    languages: Sequence[Language],
+    more: Mapping[str, Sequence[Section]] | None = None,
 ) -> None:
-    """Studies as sheets of one language, with links to another where there is one."""
+    """Studies as sheets of one language, with links to another where there is one; ``more`` is what others add, by customer."""
     (folder / language).mkdir(parents=True, exist_ok=True)
     other = next((lang for lang in languages if lang != language), None)
     for name, study in studies.items():
         link = f"../{other}/{sheet_file_name(name)}" if other else ""
-        page = render_sheet(study, lab, language, link)
+        page = render_sheet(study, lab, language, link, (more or {}).get(name, ()))
         (folder / language / sheet_file_name(name)).write_text(page, encoding="utf-8")
 
 

@@ -120,19 +120,22 @@ def _parts(lab: Lab, day: dt.date, delay: int) -> list[ir.Table]:
     return parts
 
 
-def survivors_by_quarter(
-    entry: pd.Series, duration: pd.Series, left: pd.Series, start_months: pd.Series, quarters: int
-) -> list[int]:
-    """Customers who were there at the beginning, and how many of them at the end of each quarter after.
+def survivors_by_quarter(spells: pd.DataFrame, quarters: int) -> list[int]:
+    """Customers who were there when the data begin, and how many of them still at the end of each quarter.
 
     Parameters
     ----------
-    entry, duration, left : Series
-        Of spells that began before the window.
-    start_months : Series of int
-        Months from the beginning of the window at which each was first seen; those of 0 count.
+    spells : DataFrame
+        ``entry_months``, ``duration_months``, ``left``, as of `Spells.table`; those connected later do not count.
     quarters : int
+        Of the data, whole ones.
+
+    Examples
+    --------
+    >>> spells = pd.DataFrame({"entry_months": [5, 5, 0], "duration_months": [7, 17, 12], "left": [True, False, True]})
+    >>> survivors_by_quarter(spells, 4)
+    [2, 1, 1, 1, 1]
     """
-    there = (start_months == 0).to_numpy()
-    length, gone = (duration - entry).to_numpy()[there], left.to_numpy()[there]
-    return [int(there.sum())] + [int(there.sum() - (gone & (length <= 3 * q)).sum()) for q in range(1, quarters + 1)]
+    there = spells[spells["entry_months"] > 0]
+    length = there["duration_months"] - there["entry_months"]
+    return [len(there)] + [len(there) - int((there["left"] & (length <= 3 * q)).sum()) for q in range(1, quarters + 1)]

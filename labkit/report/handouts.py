@@ -8,8 +8,9 @@ from html import escape
 from pathlib import Path
 
 import labkit
-from labkit import accounts, terms
-from labkit.accounts import AccountStudy
+from labkit import accounts, loyalty, terms
+from labkit.accounts import AccountStudy, Section
+from labkit.loyalty import RetentionCard
 from labkit.report.page import PageFacts, fill_page
 
 _FOLDER = "accounts"
@@ -71,11 +72,20 @@ def write_account_sheets(
         if not ids:
             return Handouts()
         studies, refused = accounts.study_accounts(lab, ids)
+        cards = loyalty.retention_cards(lab, list(studies))
         for language in languages:
-            accounts.write_studies(studies, lab, folder / _FOLDER, language, languages)
+            more = {name: (_section(card, language),) for name, card in cards.items()}
+            accounts.write_studies(studies, lab, folder / _FOLDER, language, languages, more)
             page = _list_page(studies, language, facts[language])
             (folder / _FOLDER / language / "index.html").write_text(page, encoding="utf-8")
     return Handouts(len(studies), tuple(refused.values()))
+
+
+def _section(card: RetentionCard, language: terms.Language) -> Section:
+    """What loyalty knows of an account, as part of its sheet."""
+    if language == "zh":
+        return Section(card.title_zh, card.lines_zh)
+    return Section(card.title_en, card.lines_en)
 
 
 def _list_page(studies: dict[str, AccountStudy], language: terms.Language, facts: PageFacts) -> str:

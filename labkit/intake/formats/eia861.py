@@ -26,12 +26,12 @@ _FIRST = ("Data Year", "Utility Number", "Utility Name", "Part", "Service Type")
 _MEASURES = ("revenue_usd", "sales_mwh", "customers_count")
 
 
-def read_eia861(paths: Path | Sequence[Path]) -> pd.DataFrame:
+def read_eia861(paths: str | Path | Sequence[str | Path]) -> pd.DataFrame:
     """Sales to ultimate customers of one year or several, as one tidy table.
 
     Parameters
     ----------
-    paths : Path or sequence of Path
+    paths : path or sequence of paths
         Workbooks as published, one a year.
 
     Returns
