@@ -17,7 +17,7 @@ from labkit.estimates import Estimate
 from labkit.loyalty.accuracy import concordance
 from labkit.loyalty.design import Design, numbers_of
 from labkit.loyalty.errors import LoyaltyError
-from labkit.loyalty.proportional import check_proportional
+from labkit.loyalty.proportional import check_proportional, score_residuals
 from labkit.loyalty.risk_sets import RiskSets, read_times
 
 #: A customer is at risk only after its entry; PHReg takes the moment itself in.
@@ -268,7 +268,7 @@ def fit_cox(
     mean, scale = x.mean(axis=0), x.std(axis=0)
     which = None if strata is None else pd.factorize(table[strata].astype(str), sort=True)[0]
     groups = None if clusters is None else pd.factorize(table[clusters])[0]
-    b, covariance = _fit(everybody, (x - mean) / scale, entry is not None, which, groups)
+    b, covariance = _fit(everybody, (x - mean) / scale, entry is not None, which)
     reach = np.abs(b / scale) * np.ptp(x, axis=0)
     error = np.sqrt(np.diag(covariance))
     if not np.isfinite(b).all() or not np.isfinite(error).all() or (reach > _ENDLESS).any():
@@ -279,12 +279,17 @@ def fit_cox(
         )
     b, covariance = b / scale, covariance / np.outer(scale, scale)
     names = [""] if which is None else sorted(set(table[strata].astype(str)))
-    sets, baselines = {}, {}
+    sets, baselines, pulls = {}, {}, np.zeros_like(x)
     for i, name in enumerate(names):
-        own = slice(None) if which is None else np.flatnonzero(which == i)
+        own = np.arange(len(x)) if which is None else np.flatnonzero(which == i)
         part = RiskSets(everybody.duration[own], everybody.event[own], everybody.entry[own])
         sets[name] = (part, x[own])
         baselines[name] = _baseline(part, (x[own] - mean) @ b)
+        if groups is not None:
+            pulls[own] = score_residuals(part, x[own] - mean, b)
+    if groups is not None:
+        sums = np.column_stack([np.bincount(groups, pulls[:, k]) for k in range(x.shape[1])]) @ covariance
+        covariance = sums.T @ sums
     return CoxModel(
         design,
         b,
@@ -329,16 +334,14 @@ def _notes(sets: RiskSets, design: Design) -> tuple[str, ...]:
     return ()
 
 
-def _fit(
-    sets: RiskSets, x: np.ndarray, late: bool, which: np.ndarray | None, groups: np.ndarray | None
-) -> tuple[np.ndarray, np.ndarray]:
+def _fit(sets: RiskSets, x: np.ndarray, late: bool, which: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     entry = sets.entry + _JUST_AFTER if late else None
     model = PHReg(sets.duration, x, status=sets.event.astype(int), entry=entry, strata=which, ties="efron")
     with warnings.catch_warnings():
         # What has no end is told by its size below, in words about the covariate.
         warnings.simplefilter("ignore")
         try:
-            fit = model.fit(disp=0) if groups is None else model.fit(disp=0, groups=groups)
+            fit = model.fit(disp=0)
             return np.asarray(fit.params), np.asarray(fit.cov_params())
         except np.linalg.LinAlgError:
             return np.full(x.shape[1], np.nan), np.full((x.shape[1],) * 2, np.nan)

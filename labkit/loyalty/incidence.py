@@ -50,8 +50,10 @@ class CumulativeIncidence:
             parts.append(step.assign(one_minus_survival=wrong["one_minus_survival"]).assign(reason=reason))
         return pd.concat(parts, ignore_index=True)[["reason", "time", "incidence", "low", "high", "one_minus_survival"]]
 
-    def plot(self, ax: Axes | None = None, *, names: dict[str, str] | None = None) -> Axes:
-        """Curves by reason, named at their ends; y in per cent."""
+    def plot(
+        self, ax: Axes | None = None, *, names: dict[str, str] | None = None, x_label: str = "", y_label: str = ""
+    ) -> Axes:
+        """Curves by reason with their intervals; y in per cent."""
         with figures.style():
             ax = ax or figures.new_axes(height_in=3.6)
             for i, reason in enumerate(self.reasons):
@@ -66,6 +68,8 @@ class CumulativeIncidence:
             ax.set_xlim(0, self.last_time)
             ax.grid(axis="y")
             ax.legend(loc="upper left")
+            ax.set_xlabel(x_label, loc="right")
+            ax.set_title(y_label, fontsize=10, color=figures.SOFT)
         return ax
 
 
@@ -148,9 +152,9 @@ def _log_log(
     share: np.ndarray, variance: np.ndarray, at_risk: np.ndarray, level: float
 ) -> tuple[np.ndarray, np.ndarray]:
     with np.errstate(divide="ignore", invalid="ignore"):
-        log = np.log(1 - share)
-        reach = norm.ppf(0.5 + level / 2) * np.sqrt(variance) / np.abs((1 - share) * log)
-        low, high = 1 - np.exp(log * np.exp(-reach)), 1 - np.exp(log * np.exp(reach))
+        log = np.log(share)
+        reach = norm.ppf(0.5 + level / 2) * np.sqrt(variance) / np.abs(share * log)
+        low, high = np.exp(log * np.exp(reach)), np.exp(log * np.exp(-reach))
     # Before the first of so many has left, and once all have: exact for as many as are at risk.
     edge = (0.5 - level / 2) ** (1 / np.maximum(at_risk, 1))
     low = np.where(share <= 0, 0.0, np.where(share >= 1, edge, low))

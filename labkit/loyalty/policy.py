@@ -28,7 +28,7 @@ class RetentionPolicy:
         ``payback_months``.
     comparison : DataFrame
         ``policy`` (of `POLICIES`, same budget), ``customers_count``, ``spent_yuan``, ``kept_count`` expected, ``gain_yuan``
-        with ``low``, ``high``.
+        with ``low``, ``high``; ``behind_yuan`` (what it gains less than the first) with ``behind_low``, ``behind_high``, on the same draws.
     uplift_known : bool
         Whether uplift was measured; otherwise gains hold under assumption alone.
     budget_yuan : float
@@ -164,6 +164,7 @@ def retention_policy(
         POLICIES[3]: np.full(len(table), -1),
     }
     rows = []
+    first = np.zeros(draws)
     for policy, plan in plans.items():
         at = np.flatnonzero(plan >= 0)
         k = plan[at]
@@ -171,20 +172,23 @@ def retention_policy(
         value = float(gain[at, k].sum())
         low, high = np.quantile(outcomes, [0.025, 0.975]) if len(at) else (0.0, 0.0)
         accept = np.array([margins.offers[names[i]].acceptance for i in k]) if len(at) else np.array([])
-        rows.append(
-            (
-                policy,
-                len(at),
-                float(cost[at, k].sum()),
-                float((accept * u[at, k]).sum()),
-                value,
-                float(low),
-                float(high),
-            )
-        )
-    comparison = pd.DataFrame(
-        rows, columns=["policy", "customers_count", "spent_yuan", "kept_count", "gain_yuan", "low", "high"]
-    )
+        first = outcomes if policy == POLICIES[0] else first
+        behind = [float(q) for q in np.quantile(first - outcomes, [0.025, 0.975])]
+        kept = float((accept * u[at, k]).sum())
+        rows.append((policy, len(at), float(cost[at, k].sum()), kept, value, float(low), float(high), *behind))
+    columns = [
+        "policy",
+        "customers_count",
+        "spent_yuan",
+        "kept_count",
+        "gain_yuan",
+        "low",
+        "high",
+        "behind_low",
+        "behind_high",
+    ]
+    comparison = pd.DataFrame(rows, columns=columns)
+    comparison.insert(7, "behind_yuan", comparison["gain_yuan"].iloc[0] - comparison["gain_yuan"])
     return RetentionPolicy(
         _plan(table, margins, names, chosen, p, u, drawn, gain, cost, stake, margin),
         comparison,

@@ -105,6 +105,28 @@ def _tie_moments(sets: RiskSets, x: np.ndarray, b: np.ndarray) -> tuple[np.ndarr
     return centre, brings
 
 
+def score_residuals(sets: RiskSets, x: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """What each customer adds to the score of the partial likelihood (Efron), shape (n, p); they add up to 0."""
+    size, p = len(sets.times), x.shape[1]
+    r, count = np.exp(x @ b), sets.sum_events(np.ones(len(x)))
+    rate, pull = np.zeros(size), np.zeros((size, p))
+    part, part_pull, centre = np.zeros(size), np.zeros((size, p)), np.zeros((size, p))
+    for on, gone, total, mean in _tie_steps(sets, x, b):
+        rate[on] += 1 / total
+        pull[on] += mean / total[:, None]
+        part[on] += gone / total
+        part_pull[on] += (gone / total)[:, None] * mean
+        centre[on] += mean / count[on][:, None]
+    rates, pulls = np.r_[0.0, rate.cumsum()], np.vstack([np.zeros(p), pull.cumsum(axis=0)])
+    first = np.minimum(sets.first, sets.after)
+    out = -r[:, None] * (x * (rates[sets.after] - rates[first])[:, None] - (pulls[sets.after] - pulls[first]))
+    at = sets.after[sets.event] - 1
+    own = x[sets.event]
+    # Those who leave together count only in part against each other.
+    out[sets.event] += own - centre[at] + r[sets.event][:, None] * (own * part[at][:, None] - part_pull[at])
+    return np.asarray(out)
+
+
 def _transform(time: np.ndarray, sets: dict[str, tuple[RiskSets, np.ndarray]], how: str) -> np.ndarray:
     if how == "identity":
         return time
