@@ -1,7 +1,7 @@
 """Writes tests/labkit/loyalty/expected.json with lifelines 0.30.0, in an environment of its own.
 
-    python -m venv env && env/bin/pip install lifelines==0.30.0
-    env/bin/python -m tests.benchmarks.lifelines_expected
+python -m venv env && env/bin/pip install lifelines==0.30.0
+env/bin/python -m tests.benchmarks.lifelines_expected
 """
 
 from __future__ import annotations
@@ -38,9 +38,15 @@ columns = ["months", "left", "price", "contract"]
 late = lifelines.CoxPHFitter().fit(table[[*columns, "entry"]], "months", "left", entry_col="entry")
 found["cox_late"] = {"params": late.params_.to_dict(), "errors": late.standard_errors_.to_dict()}
 plain = lifelines.CoxPHFitter().fit(table[columns], "months", "left")
-found["cox"] = {"params": plain.params_.to_dict(), "errors": plain.standard_errors_.to_dict(), "concordance": plain.concordance_index_}
+found["cox"] = {
+    "params": plain.params_.to_dict(),
+    "errors": plain.standard_errors_.to_dict(),
+    "concordance": plain.concordance_index_,
+}
 found["predicted"] = plain.predict_survival_function(table.head(4), times).to_numpy().T.tolist()
-found["predicted_given"] = plain.predict_survival_function(table.head(4), [12, 24], conditional_after=[6, 6, 6, 6]).to_numpy().T.tolist()
+found["predicted_given"] = (
+    plain.predict_survival_function(table.head(4), [12, 24], conditional_after=[6, 6, 6, 6]).to_numpy().T.tolist()
+)
 strata = lifelines.CoxPHFitter().fit(table[[*columns, "area"]], "months", "left", strata=["area"])
 found["cox_strata"] = {"params": strata.params_.to_dict(), "errors": strata.standard_errors_.to_dict()}
 robust = lifelines.CoxPHFitter().fit(table[[*columns, "entity"]], "months", "left", cluster_col="entity")

@@ -14,6 +14,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from zipfile import BadZipFile
 
 import openpyxl
 import pandas as pd
@@ -59,7 +60,7 @@ def read_eia861(paths: str | Path | Sequence[str | Path]) -> pd.DataFrame:
 def _read(path: Path) -> pd.DataFrame:
     try:
         book = openpyxl.load_workbook(path, read_only=True, data_only=True)
-    except (OSError, KeyError, ValueError, InvalidFileException) as error:
+    except (OSError, KeyError, ValueError, BadZipFile, InvalidFileException) as error:
         raise IntakeError(f"{path.name}: cannot be read as an Excel workbook; restore it from the source") from error
     if "States" not in book.sheetnames:
         raise IntakeError(f"{path.name}: has no sheet States; expected EIA-861 sales to ultimate customers")

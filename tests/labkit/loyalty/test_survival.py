@@ -183,9 +183,13 @@ def test_weights_stand_for_customers_and_widen_the_interval(table: pd.DataFrame)
     assert weighted["survival"] == pytest.approx(repeated["survival"], abs=1e-12)
     # Copies of a customer are not more customers.
     assert weighted["high"] - weighted["low"] > 1.2 * (repeated["high"] - repeated["low"])
-    even = loyalty.survival_curve(table["months"], table["left"], table["entry"], np.full(len(table), 3.0)).at(24).iloc[0]
+    even = (
+        loyalty.survival_curve(table["months"], table["left"], table["entry"], np.full(len(table), 3.0)).at(24).iloc[0]
+    )
     plain = loyalty.survival_curve(table["months"], table["left"], table["entry"]).at(24).iloc[0]
-    assert even[["survival", "low", "high"]].tolist() == pytest.approx(plain[["survival", "low", "high"]].tolist(), abs=6e-3)
+    assert even[["survival", "low", "high"]].tolist() == pytest.approx(
+        plain[["survival", "low", "high"]].tolist(), abs=6e-3
+    )
 
 
 def test_reasons_and_survival_add_up(table: pd.DataFrame) -> None:
