@@ -36,10 +36,32 @@ def write_sales(path: Path, year: int, rows: list[tuple], *, authority: str = "B
     page.append([*_HEAD, authority] + ["Thousand Dollars", "Megawatthours", "Count"] * 5)
     for part, kind, state, owner, sales in rows:
         page.append(
-            [year, 1, "A utility", part, "x", kind, state, owner, "PJM", ".", ".", ".", ".", ".", "."]
-            + [1.5, sales, 2]
-            + [".", ".", "."]
-            + [1, 1, 1]
+            [
+                year,
+                1,
+                "A utility",
+                part,
+                "x",
+                kind,
+                state,
+                owner,
+                "PJM",
+                ".",
+                ".",
+                ".",
+                ".",
+                ".",
+                ".",
+                1.5,
+                sales,
+                2,
+                ".",
+                ".",
+                ".",
+                1,
+                1,
+                1,
+            ]
         )
     page.append(["To calculate a state or the US total, sum the parts."])
     book.save(path)

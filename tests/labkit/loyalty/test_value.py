@@ -184,7 +184,7 @@ def test_a_measured_uplift_is_taken_with_its_errors() -> None:
         }
     )
     names = list(margins.offers)
-    uplift = pd.DataFrame({"customer_id": ["a", "b"], **dict.fromkeys(names, [0.10, -0.02])})
+    uplift = pd.DataFrame({"customer_id": ["a", "b"], **{key: [0.1, -0.02] for key in names}})
     error = uplift.assign(**dict.fromkeys(names, 0.02))
     found = loyalty.retention_policy(customers, margins, 1e6, uplift=uplift, uplift_error=error)
     assert found.uplift_known and found.plan["customer_id"].tolist() == ["a"]
