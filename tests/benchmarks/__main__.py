@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.benchmarks.loyalty_peers import compare_survival
 from tests.benchmarks.peers import compare_bills, compare_scorecard, compare_shift
 from tests.benchmarks.service_peers import compare_sites
 from tests.benchmarks.tag_peers import compare_checks, compare_subsumption
@@ -121,7 +122,7 @@ energy, highest, minutes = by["wh"].sum(), by["wh"].max(), by["interval_min"].su
         ),
         *(
             Case(f"notebook {no} in both languages, with pages", f"from labkit.report.run import run_report; run_report({str(SAMPLE)!r}, {str(folder / 'reports')!r}, only=[{no!r}], progress=False)", 120, None)
-            for no in ("02", "03", "07", "09", "10")
+            for no in ("02", "03", "06", "07", "08", "09", "10")
         ),
         Case("(make portraits of 1,000,000 customers)", f"from pathlib import Path; from tests.benchmarks.tag_peers import make_portraits; make_portraits(Path({str(folder / 'portraits.parquet')!r}), 1_000_000)"),
         Case(
@@ -149,10 +150,34 @@ energy, highest, minutes = by["wh"].sum(), by["wh"].max(), by["interval_min"].su
             "service.find_topics(table['text'], customers=table['customer_id']); service.follow_topics(table['topic'], table['month'], table['customer_id'], seed=1); service.hot_topics(service.count_cells(table['topic'], table, customers))",
             60, None, "from labkit import service; from tests.benchmarks.service_peers import make_tickets; table, customers = make_tickets(200_000)",
         ),
+        Case(
+            "loyalty.survival_curve, 1,000,000 customers with late entry",
+            "loyalty.survival_curve(table['months'], table['left'], table['entry'])", 1, None, _CUSTOMERS,
+        ),
+        Case(
+            "loyalty.fit_cox with baseline and prediction of five years, 1,000,000 customers in whole months, 8 covariates",
+            "model = loyalty.fit_cox(table, 'months', 'left', COVARIATES, entry='entry'); model.predict_survival(table, range(12, 61, 12), alive_until=table['entry'])",
+            30, None, _CUSTOMERS,
+        ),
+        Case(
+            "loyalty.fit_hazard, 1,000,000 customers, class and two numbers",
+            "loyalty.fit_hazard(table, 'months', 'left', ['kind', 'x0', 'x7'], entry='entry')", 5, None, _CUSTOMERS,
+        ),
+        Case(
+            "loyalty.fit_hazard, the same with contract clock and monthly prices",
+            "loyalty.fit_hazard(table, 'months', 'left', ['kind', 'x0', 'x7'], entry='entry', start='start', renewal='ends', calendar=prices)", 5, None,
+            _CUSTOMERS + "; import numpy as np, pandas as pd; table['ends'] = table['entry'] + np.random.default_rng(2).integers(-10, 40, len(table)); prices = pd.DataFrame({'gap': np.sin(np.arange(24))}, index=[f'{y}-{m:02d}' for y in (2024, 2025) for m in range(1, 13)])",
+        ),
+        Case(
+            "loyalty.driver_importance (LMG), 14 drivers, 5,000 answers",
+            "loyalty.driver_importance(y, x, draws=200)", 2, None,
+            "import numpy as np, pandas as pd; from labkit import loyalty; rng = np.random.default_rng(1); x = pd.DataFrame(rng.normal(size=(5000, 14)) @ rng.normal(size=(14, 14))); y = x.sum(axis=1) + rng.normal(size=5000)",
+        ),
         Case("Ctrl-C: from the signal to the stopped query", _CTRL_C, 1, None),
     ]  # fmt: skip
 
 
+_CUSTOMERS = "from labkit import loyalty; from tests.benchmarks.loyalty_peers import COVARIATES, make_customers; table = make_customers(1_000_000)"
 _CTRL_C = """
 import os, signal, threading
 from labkit import engine
@@ -204,6 +229,7 @@ def main(only: str = "") -> None:
         if only in "peer":
             beside = [compare_bills(Path(folder)).row, compare_shift().row, compare_scorecard(Path(folder)).row]
             beside += [compare_checks(Path(folder)).row, compare_subsumption().row, compare_sites(Path(folder)).row]
+            beside += [one.row for one in compare_survival(Path(folder))]
             print(*beside, sep="\n", flush=True)
     peers = [
         "",
