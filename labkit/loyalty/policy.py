@@ -216,20 +216,13 @@ def _choose(gain: np.ndarray, cost: np.ndarray, budget: float) -> tuple[np.ndarr
     steps = []
     for i in range(len(gain)):
         # Efficient offers only: each costs more than the one before and brings less for the money.
-        spent, won, at = 0.0, 0.0, -1
+        spent, won, at = -1e-9, 0.0, -1
         left = [k for k in np.argsort(cost[i], kind="stable") if gain[i, k] > 0]
-        while left:
-            slope, best = (
-                max(((gain[i, k] - won) / max(cost[i, k] - spent, 1e-9), -k) for k in left if gain[i, k] > won)
-                if any(gain[i, k] > won for k in left)
-                else (0.0, 1)
-            )
-            if slope <= 0:
-                break
-            k = -best
+        while left := [k for k in left if cost[i, k] > spent and gain[i, k] > won]:
+            slopes = [(gain[i, k] - won) / (cost[i, k] - spent) for k in left]
+            slope, k = max(slopes), left[int(np.argmax(slopes))]
             steps.append((slope, i, at, k, cost[i, k] - spent, gain[i, k] - won))
             spent, won, at = cost[i, k], gain[i, k], k
-            left = [j for j in left if cost[i, j] > spent]
     chosen, rest, gap = np.full(len(gain), -1), budget, 0.0
     for slope, i, before, k, more, _ in sorted(steps, key=lambda s: (-s[0], s[1])):
         if chosen[i] == before and more <= rest + 1e-9:

@@ -233,13 +233,8 @@ def _point(stays: np.ndarray, energy: np.ndarray, margins: Margins) -> np.ndarra
     years = stays[:, _MONTHS - 1 :: _MONTHS]
     kept = years / np.column_stack([np.ones(len(years)), years[:, :-1]])
     raised = np.minimum(kept + 0.01, 1.0) / np.maximum(kept, 1e-9)
-    lift = np.repeat(np.cumprod(raised, axis=1), _MONTHS, axis=1)
-    within = np.repeat(raised, _MONTHS, axis=1) ** ((np.arange(stays.shape[1]) % _MONTHS + 1) / _MONTHS)
-    before = np.repeat(np.cumprod(np.column_stack([np.ones(len(raised)), raised[:, :-1]]), axis=1), _MONTHS, axis=1)
-    assert lift.shape == within.shape
-    return customer_value(energy, stays * before * within, margins.discount_per_year) - customer_value(
-        energy, stays, margins.discount_per_year
-    )
+    lift = np.cumprod(np.repeat(raised ** (1 / _MONTHS), _MONTHS, axis=1), axis=1)
+    return customer_value(energy, stays * (lift - 1), margins.discount_per_year)
 
 
 def _by_segment(

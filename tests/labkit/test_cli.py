@@ -55,6 +55,6 @@ def test_lists_to_hand_on(sample: Path, tmp_path: Path, capsys: pytest.CaptureFi
     names = sorted(path.name for path in (tmp_path / "lists").iterdir())
     assert names == ["bad_payers.csv", "bad_payers.xlsx", "vip.csv", "vip.xlsx"]
     text = (tmp_path / "lists" / "bad_payers.csv").read_text(encoding="utf-8-sig")
-    assert text.startswith("用途: 大客户经理一月走访") and not re.search(r"C\d{7}", text) and "P-" in text
+    assert text.startswith("用途: 大客户经理一月走访") and not re.search(r"\bC\d{7}\b", text) and "P-" in text
     assert main([*wanted, "--named", "--lang", "en"]) == 0
     assert re.search(r"C\d{7}", (tmp_path / "lists" / "vip.csv").read_text(encoding="utf-8-sig"))
