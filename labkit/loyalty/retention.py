@@ -179,20 +179,23 @@ def _card(
         f"一年内转向其他售电公司、直接交易或自发电的可能性：{p:.1%}（95% 区间 {low:.1%}～{high:.1%}）。",
         f"涉及的购售电价差：{margins.horizon_years} 年合计 {stake:,.0f} 元，每年 {margin:,.0f} 元；若仅更换售电方，输配电费不受影响。",
     ]
-    if np.isfinite(ends):
-        en.append(
-            f"The contract {'ends in ' + format(ends, '.0f') + ' months' if ends >= 0 else 'ended ' + format(-ends, '.0f') + ' months ago'}: call before others do."
-            if ends <= 12
-            else f"The contract runs for {ends:.0f} more months."
+    more_en, more_zh = [], []
+    if np.isfinite(ends) and ends > 12:
+        more_en.append(f"The contract runs for {ends:.0f} more months.")
+        more_zh.append(f"合同还有 {ends:.0f} 个月到期。")
+    elif np.isfinite(ends):
+        more_en.append(
+            f"The contract {f'ends in {ends:.0f} months' if ends >= 0 else f'ended {-ends:.0f} months ago'}: call before others do."
         )
-        zh.append(
-            (f"合同{f'将于 {ends:.0f} 个月后到期' if ends >= 0 else f'已到期 {-ends:.0f} 个月'}，宜尽早沟通续签。")
-            if ends <= 12
-            else f"合同还有 {ends:.0f} 个月到期。"
+        more_zh.append(
+            f"合同{f'将于 {ends:.0f} 个月后到期' if ends >= 0 else f'已到期 {-ends:.0f} 个月'}，宜尽早沟通续签。"
         )
     if answer is not None:
-        en.append(f"Last interview ({answer[1]}): overall satisfaction {answer[0]:.0f} of 10.")
-        zh.append(f"最近一次调查（{answer[1]}）：总体满意度 {answer[0]:.0f} 分（满分 10 分）。")
+        more_en.append(f"Last interview ({answer[1]}): overall satisfaction {answer[0]:.0f} of 10.")
+        more_zh.append(f"最近一次调查（{answer[1]}）：总体满意度 {answer[0]:.0f} 分（满分 10 分）。")
+    if more_en:
+        en.append(" ".join(more_en))
+        zh.append("".join(more_zh))
     advice_en, advice_zh = _advice(p, stake, margin, margins)
     return RetentionCard("Keeping this account", "客户挽留", (*en, advice_en), (*zh, advice_zh))
 
