@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 from numpy.typing import ArrayLike
@@ -10,7 +13,7 @@ from scipy.stats import norm
 from labkit.estimates import Estimate
 from labkit.loyalty.curves import SurvivalCurve, survival_curve
 from labkit.loyalty.errors import LoyaltyError
-from labkit.loyalty.risk_sets import read_times
+from labkit.loyalty.risk_sets import read_numbers, read_times
 
 
 def concordance(
@@ -53,17 +56,53 @@ def concordance(
     >>> concordance([1, 2, 3, 4], [1, 1, 1, 0], [4, 3, 1, 2]).value
     0.8333333333333334
     """
-    sets = read_times(duration, event, entry)
-    score = np.asarray(risk, dtype=float)
-    if len(score) != len(sets.duration) or not np.isfinite(score).all():
-        raise LoyaltyError("risk must be one number a customer, none missing; score every customer first")
     if weighting not in ("harrell", "uno"):
         raise LoyaltyError(f"weighting is {weighting!r}, expected harrell or uno")
-    weight = np.ones(len(score))
-    if weighting == "uno":
-        if entry is not None:
-            raise LoyaltyError("uno is not defined with late entry; take weighting='harrell'")
-        weight = _uno_weights(sets.duration, sets.event, tau)
+    if weighting == "uno" and entry is not None:
+        raise LoyaltyError("uno is not defined with late entry; take weighting='harrell'")
+    return concordance_of([count_pairs(duration, event, risk, entry, uno=weighting == "uno", tau=tau)], level)
+
+
+@dataclass(frozen=True, eq=False)
+class Pairs:
+    """Pairs of customers of whom one leaves first: how many, how many in the right order, and each customer's part in both."""
+
+    good: float
+    count: float
+    own_good: np.ndarray
+    own_count: np.ndarray
+
+
+def concordance_of(parts: Sequence[Pairs], level: float = 0.95) -> Estimate:
+    """Share of pairs in the right order, over groups within which pairs are made.
+
+    Raises
+    ------
+    LoyaltyError
+        If no pair can be compared.
+    """
+    count, n = sum(p.count for p in parts), sum(len(p.own_count) for p in parts)
+    if count <= 0:
+        raise LoyaltyError("no two customers can be compared: nobody left while another was there")
+    value = sum(p.good for p in parts) / count
+    each = np.concatenate([p.own_good - value * p.own_count for p in parts])
+    reach = norm.ppf(0.5 + level / 2) * np.sqrt((each**2).sum()) / count
+    return Estimate(value, max(0.0, float(value - reach)), min(1.0, float(value + reach)), n, level)
+
+
+def count_pairs(
+    duration: ArrayLike,
+    event: ArrayLike,
+    risk: ArrayLike,
+    entry: ArrayLike | None = None,
+    *,
+    uno: bool = False,
+    tau: float | None = None,
+) -> Pairs:
+    """Pairs of one group; see `concordance`."""
+    sets = read_times(duration, event, entry)
+    score = _one_each(risk, "risk", len(sets.duration))
+    weight = _uno_weights(sets.duration, sets.event, tau) if uno else np.ones(len(score))
     # Whole numbers in which a customer last seen at t comes just after those who leave at t.
     clock = np.unique(np.r_[sets.duration, sets.entry], return_inverse=True)[1]
     end, start = 2 * clock[: len(score)] + ~sets.event, 2 * clock[len(score) :]
@@ -81,14 +120,15 @@ def concordance(
         - _above(-end[index], -place[index], -start - 1, -place, side, w[index])
         for side in ("all", "below", "upto")
     ]
-    pairs = float(own[0].sum())
-    if pairs <= 0:
-        raise LoyaltyError("no two customers can be compared: nobody left while another was there")
-    good = float((own[1] + own[2]).sum() / 2)
-    value = good / pairs
-    each = (own[1] + own[2]) / 2 + (theirs[1] + theirs[2]) / 2 - value * (own[0] + theirs[0])
-    reach = norm.ppf(0.5 + level / 2) * np.sqrt((each**2).sum()) / pairs
-    return Estimate(value, max(0.0, float(value - reach)), min(1.0, float(value + reach)), len(score), level)
+    good = (own[1] + own[2]) / 2
+    return Pairs(float(good.sum()), float(own[0].sum()), good + (theirs[1] + theirs[2]) / 2, own[0] + theirs[0])
+
+
+def _one_each(values: ArrayLike, name: str, n: int) -> np.ndarray:
+    x = read_numbers(values, name)
+    if len(x) != n or not np.isfinite(x).all():
+        raise LoyaltyError(f"{name} must be one number a customer, none missing; score every customer first")
+    return x
 
 
 def _above(
@@ -172,7 +212,7 @@ def auc_at(
     doi:10.1198/016214507000000149.
     """
     sets = read_times(duration, event)
-    score = np.asarray(risk, dtype=float)
+    score = _one_each(risk, "risk", len(sets.duration))
 
     def measure(at: np.ndarray) -> float:
         t, e, s = sets.duration[at], sets.event[at], score[at]
@@ -211,9 +251,7 @@ def brier_score(
     Weighted for those not watched so long. Graf et al. (1999), doi:10.1002/(SICI)1097-0258(19990915)18:17/18<2529::AID-SIM274>3.0.CO;2-5.
     """
     sets = read_times(duration, event)
-    s = np.asarray(survival, dtype=float)
-    if len(s) != len(sets.duration) or not np.isfinite(s).all():
-        raise LoyaltyError("survival must be one chance a customer, none missing")
+    s = _chances(survival, len(sets.duration))
     gone, here = sets.event & (sets.duration <= time), sets.duration > time
     if not here.any():
         raise LoyaltyError(f"nobody was watched beyond {time:g}; take an earlier time")
@@ -227,22 +265,25 @@ def brier_score(
     return Estimate(float(error.mean()), float(error.mean() - reach), float(error.mean() + reach), len(s), level)
 
 
+def _chances(survival: ArrayLike, n: int) -> np.ndarray:
+    s = _one_each(survival, "survival", n)
+    if ((s < 0) | (s > 1)).any():
+        raise LoyaltyError("survival must be chances between 0 and 1, not per cent")
+    return s
+
+
 def calibration(
-    duration: ArrayLike,
-    event: ArrayLike,
-    survival: ArrayLike,
-    time: float,
-    entry: ArrayLike | None = None,
-    *,
-    groups: int = 10,
+    duration: ArrayLike, event: ArrayLike, survival: ArrayLike, time: float, *, groups: int = 10
 ) -> pd.DataFrame:
     """Whether as many are there at a time as was foretold, group by group.
 
     Parameters
     ----------
-    duration, event, entry : array_like, shape (n,)
+    duration, event : array_like, shape (n,)
+        All customers from time zero. With late entry what is foretold differs with each entry and has no one curve
+        beside it: try a forecast on those who are there on a day, with the clock set to 0 then.
     survival : array_like
-        Foretold for each at the time (given its entry, if there is one).
+        Foretold for each at the time.
     time : float
     groups : int
         Of equal size, by what was foretold.
@@ -251,28 +292,29 @@ def calibration(
     -------
     DataFrame
         ``group``, ``customers_count``, ``expected_share`` (mean foretold), ``seen_share`` with ``low_share``,
-        ``high_share`` (Kaplan and Meier), ``within``.
+        ``high_share`` (Kaplan and Meier), ``within``; groups of fewer than 5 customers are left out.
+
+    Raises
+    ------
+    LoyaltyError
+        If nobody was watched until then, or chances are none.
     """
-    s = np.asarray(survival, dtype=float)
-    sets = read_times(duration, event, entry)
+    sets = read_times(duration, event)
+    s = _chances(survival, len(sets.duration))
     place = (pd.Series(s).rank(method="first").to_numpy() - 1) * groups // len(s)
     rows = []
     for k in range(groups):
         own = place == k
         if own.sum() < 5:
             continue
-        late = None if entry is None else sets.entry[own]
-        curve: SurvivalCurve = survival_curve(sets.duration[own], sets.event[own], late)
+        curve: SurvivalCurve = survival_curve(sets.duration[own], sets.event[own])
         seen = curve.at(time).iloc[0]
-        foretold = float(s[own].mean())
-        rows.append(
-            (
-                k + 1,
-                int(own.sum()),
-                foretold,
-                *(float(seen[c]) for c in ("survival", "low", "high")),
-                bool(seen["low"] <= foretold <= seen["high"]),
+        if np.isnan(seen["survival"]):
+            raise LoyaltyError(
+                f"nobody of group {k + 1} was watched until {time:g}; take an earlier time or fewer groups"
             )
-        )
+        foretold = float(s[own].mean())
+        ends = (float(seen[c]) for c in ("survival", "low", "high"))
+        rows.append((k + 1, int(own.sum()), foretold, *ends, bool(seen["low"] <= foretold <= seen["high"])))
     names = ["group", "customers_count", "expected_share", "seen_share", "low_share", "high_share", "within"]
     return pd.DataFrame(rows, columns=names)

@@ -14,11 +14,11 @@ from scipy.stats import norm
 from statsmodels.duration.hazard_regression import PHReg
 
 from labkit.estimates import Estimate
-from labkit.loyalty.accuracy import concordance
+from labkit.loyalty.accuracy import concordance_of, count_pairs
 from labkit.loyalty.design import Design, numbers_of
 from labkit.loyalty.errors import LoyaltyError
 from labkit.loyalty.proportional import check_proportional, score_residuals
-from labkit.loyalty.risk_sets import RiskSets, read_times
+from labkit.loyalty.risk_sets import RiskSets, group_codes, read_since, read_times
 
 #: A customer is at risk only after its entry; PHReg takes the moment itself in.
 _JUST_AFTER = 1e-6
@@ -85,17 +85,8 @@ class CoxModel:
 
         On the customers it was fitted on, so a little too high; `labkit.loyalty.concordance` takes others.
         """
-        parts = [
-            (concordance(s.duration, s.event, x @ self.coefficients, s.given_entry), float(s.event.sum()))
-            for s, x in self._sets.values()
-            if s.event.sum() >= 2
-        ]
-        if len(parts) == 1:
-            return parts[0][0]
-        weight = np.array([n for _, n in parts]) / sum(n for _, n in parts)
-        value = float(sum(w * e.value for (e, _), w in zip(parts, weight)))
-        half = np.sqrt(sum((w * (e.high - e.low) / 2) ** 2 for (e, _), w in zip(parts, weight)))
-        return Estimate(value, float(value - half), float(value + half), self.customers_count)
+        found = [count_pairs(s.duration, s.event, x @ self.coefficients, s.given_entry) for s, x in self._sets.values()]
+        return concordance_of(found)
 
     def predict_survival(self, x: pd.DataFrame, times: ArrayLike, alive_until: ArrayLike | None = None) -> pd.DataFrame:
         """Chance that customers are still there at given times.
@@ -112,7 +103,8 @@ class CoxModel:
         Returns
         -------
         DataFrame
-            A row a customer, a column a time; missing after the last time anybody was seen.
+            A row a customer, a column a time; missing after the last time anybody was seen, and where the customer is known to be
+            there only before anybody was.
 
         Raises
         ------
@@ -144,7 +136,9 @@ class CoxModel:
     ) -> tuple[pd.DataFrame, np.ndarray]:
         z = self.design.transform(x) - self.means
         t = np.atleast_1d(np.asarray(times, dtype=float))
-        since = np.broadcast_to(np.asarray(0.0 if alive_until is None else alive_until, dtype=float), len(x))
+        since = read_since(alive_until, len(x))
+        if self.strata is not None and self.strata not in x:
+            raise LoyaltyError(f"the customers have no column {self.strata}, the stratum; give it")
         which = np.full(len(x), "") if self.strata is None else x[self.strata].astype(str).to_numpy()
         unknown = sorted(set(which.tolist()) - set(self.baselines))
         if unknown:
@@ -157,9 +151,11 @@ class CoxModel:
             hazard = np.r_[0.0, base["hazard"]]
             h = hazard[at][None, :] - hazard[start][:, None]
             ratio = np.exp(z[own] @ self.coefficients)[:, None]
-            last = self._sets[name][0].duration.max()
+            sets = self._sets[name][0]
+            last, begin = sets.duration.max(), max(float(sets.entry.min()), 0.0)
             h = np.where(t[None, :] <= since[own][:, None], 0.0, h)
-            out[own] = np.where(t[None, :] > last, np.nan, np.exp(-h * ratio))
+            unknown = (t[None, :] > last) | ((since[own] < begin)[:, None] & (t[None, :] > since[own][:, None]))
+            out[own] = np.where(unknown, np.nan, np.exp(-h * ratio))
             if spread:
                 noise, pull = np.r_[0.0, base["variance"]], np.vstack([np.zeros(z.shape[1]), self._pulls(name)])
                 dv = np.maximum(noise[at][None, :] - noise[start][:, None], 0)
@@ -267,7 +263,7 @@ def fit_cox(
     _refuse(everybody, x, design, duration)
     mean, scale = x.mean(axis=0), x.std(axis=0)
     which = None if strata is None else pd.factorize(table[strata].astype(str), sort=True)[0]
-    groups = None if clusters is None else pd.factorize(table[clusters])[0]
+    groups = None if clusters is None else group_codes(table, clusters)
     b, covariance = _fit(everybody, (x - mean) / scale, entry is not None, which)
     reach = np.abs(b / scale) * np.ptp(x, axis=0)
     error = np.sqrt(np.diag(covariance))

@@ -13,7 +13,7 @@ from scipy.stats import norm
 from labkit import figures
 from labkit.estimates import Estimate
 from labkit.loyalty.errors import LoyaltyError
-from labkit.loyalty.risk_sets import RiskSets, read_times
+from labkit.loyalty.risk_sets import RiskSets, read_numbers, read_times
 
 #: With fewer at risk than this, a single departure moves a curve by more than a tenth.
 FEW_AT_RISK = 10
@@ -43,10 +43,15 @@ class SurvivalCurve:
     start: float
     last_time: float
     smallest_risk_set: float
+    _customers: tuple[RiskSets, np.ndarray | None]
 
     def at(self, times: ArrayLike) -> pd.DataFrame:
-        """``time``, ``survival``, ``low``, ``high``; missing after the last time seen, 1 before the start."""
-        return read_step(self.table, np.atleast_1d(np.asarray(times, dtype=float)), "survival", 1.0, self.last_time)
+        """``time``, ``survival``, ``low``, ``high``; missing before the start and after the last time seen."""
+        t = np.atleast_1d(np.asarray(times, dtype=float))
+        out = read_step(self.table, t, "survival", 1.0, self.last_time)
+        return out.where(
+            out["time"] >= self.start, other=out[["time"]].assign(survival=np.nan, low=np.nan, high=np.nan)
+        )
 
     @property
     def median(self) -> Estimate:
@@ -66,13 +71,14 @@ class SurvivalCurve:
         LoyaltyError
             If nobody is left to be looked at after that time.
         """
-        later = self.table[self.table["time"] > alive_until]
         if alive_until >= self.last_time:
             raise LoyaltyError(f"nobody was seen after {alive_until:g}; take a time before {self.last_time:g}")
-        at_risk, events, steps = (later[c].to_numpy() for c in ("at_risk", "events", "step_variance"))
-        table = _tell(later["time"].to_numpy(), at_risk, events, steps, self.level)
-        smallest = float(table["at_risk"].min()) if len(table) else np.nan
-        return SurvivalCurve(table, self.level, max(alive_until, self.start), self.last_time, smallest)
+        sets, w = self._customers
+        there = sets.duration > alive_until
+        entry = np.maximum(sets.entry[there], alive_until)
+        return _estimate(
+            RiskSets(sets.duration[there], sets.event[there], entry), None if w is None else w[there], self.level
+        )
 
     def plot(self, ax: Axes | None = None, *, label: str = "", color: str = figures.ACCENT) -> Axes:
         """The curve as steps, with its interval; y in per cent."""
@@ -134,9 +140,14 @@ def survival_curve(
     [[1.0, 5.0, 0.8], [2.0, 4.0, 0.6], [3.0, 2.0, 0.3]]
     """
     sets = read_times(duration, event, entry)
-    w = np.ones(len(sets.duration)) if weights is None else np.asarray(weights, dtype=float)
-    if len(w) != len(sets.duration) or not (np.isfinite(w) & (w > 0)).all():
+    w = None if weights is None else read_numbers(weights, "weights")
+    if w is not None and (len(w) != len(sets.duration) or not (np.isfinite(w) & (w > 0)).all()):
         raise LoyaltyError("weights must be one number above 0 a customer; leave out those who weigh nothing")
+    return _estimate(sets, w, level)
+
+
+def _estimate(sets: RiskSets, weights: np.ndarray | None, level: float) -> SurvivalCurve:
+    w = np.ones(len(sets.duration)) if weights is None else weights
     at_risk, events = sets.sum(w), sets.sum_events(w)
     if weights is None:
         with np.errstate(divide="ignore", invalid="ignore"):
@@ -148,7 +159,7 @@ def survival_curve(
     smallest = float(sets.sum(np.ones(len(w))).min()) if len(sets.times) else np.nan
     start = float(np.clip(sets.entry, 0, None).min())
     table = table if len(table) else _nobody_left(sets, table, start, level)
-    return SurvivalCurve(table, level, start, float(sets.duration.max()), smallest)
+    return SurvivalCurve(table, level, start, float(sets.duration.max()), smallest, (sets, weights))
 
 
 def _nobody_left(sets: RiskSets, table: pd.DataFrame, start: float, level: float) -> pd.DataFrame:

@@ -91,6 +91,8 @@ def read_design(table: pd.DataFrame, columns: Sequence[str]) -> Design:
         values = table[column]
         if values.nunique() < 2:
             raise LoyaltyError(f"{column} has the same value everywhere: nothing can be learned of it; leave it out")
+        if pd.api.types.is_datetime64_any_dtype(values) or pd.api.types.is_timedelta64_dtype(values):
+            raise LoyaltyError(f"{column} holds dates or lengths of time; give numbers, such as months since it")
         if not pd.api.types.is_numeric_dtype(values):
             counts = values.dropna().astype(str).value_counts().sort_index().sort_values(ascending=False, kind="stable")
             base[column] = str(counts.index[0])
@@ -108,12 +110,23 @@ def numbers_of(table: pd.DataFrame, columns: Sequence[str]) -> tuple[Design, np.
     """
     design = read_design(table, columns)
     x = design.transform(table)
-    centred = x - x.mean(axis=0)
-    scaled = centred / np.maximum(centred.std(axis=0), 1e-12)
-    triangle = np.abs(np.diag(np.linalg.qr(scaled, mode="r")))
-    doubled = triangle < 1e-7 * np.sqrt(len(x))
-    if doubled.any():
-        raise LoyaltyError(
-            f"{design.names[int(np.argmax(doubled))]} follows from the other covariates; leave one of them out"
-        )
+    refuse_doubled(x, design.names)
     return design, x
+
+
+def refuse_doubled(x: np.ndarray, names: Sequence[str], weights: np.ndarray | None = None) -> None:
+    """Refuse numbers of which one follows from the others.
+
+    Raises
+    ------
+    LoyaltyError
+        With the name of the first that does.
+    """
+    w = np.ones(len(x)) if weights is None else weights
+    centred = (x - np.average(x, axis=0, weights=w)) * np.sqrt(w / w.sum())[:, None]
+    scaled = centred / np.maximum(np.sqrt((centred**2).sum(axis=0)), 1e-12)
+    doubled = np.abs(np.diag(np.linalg.qr(scaled, mode="r"))) < 1e-7
+    if len(x) < len(names) or doubled.any():
+        raise LoyaltyError(
+            f"{names[int(np.argmax(doubled))]} follows from the other covariates, so effects cannot be told apart; leave one of them out"
+        )

@@ -105,7 +105,8 @@ def cumulative_incidence(
     [['moved', 0.75], ['retailer', 0.25]]
     """
     why = pd.Series(np.asarray(reason, dtype=object))
-    stays = why.isna() | why.isin(["", 0, "0", False])
+    why = why.where(why.isna(), why.astype(str).str.strip())
+    stays = why.isna() | why.isin(["", "0", "0.0", "False", "nan", "None", "none"])
     sets = read_times(duration, ~stays.to_numpy(), entry)
     if not sets.event.any():
         raise LoyaltyError("nobody left, so no reason can be told of; survival_curve gives what is known")

@@ -80,16 +80,18 @@ def read_times(duration: ArrayLike, event: ArrayLike, entry: ArrayLike | None = 
     LoyaltyError
         If lengths differ, a time is missing or below 0, an end is not after its entry, or an event is neither 0 nor 1.
     """
-    t = np.asarray(duration, dtype=float)
-    e = np.zeros(len(t)) if entry is None else np.asarray(entry, dtype=float)
-    raw = np.asarray(event)
+    t = read_numbers(duration, "duration")
+    e = np.zeros(len(t)) if entry is None else read_numbers(entry, "entry")
+    raw = read_numbers(
+        event, "event", missing="event has values other than 0 and 1, or missing ones; 1 is for those who left"
+    )
     if not len(t) == len(e) == len(raw):
         raise LoyaltyError(
             f"duration has {len(t)} values, event {len(raw)}, entry {len(e)}; give one of each a customer"
         )
     if not len(t):
         raise LoyaltyError("there is no customer; bring one row a customer")
-    if pd.isna(raw).any() or not np.isin(raw.astype(float), (0.0, 1.0)).all():
+    if pd.isna(raw).any() or not np.isin(raw, (0.0, 1.0)).all():
         raise LoyaltyError("event has values other than 0 and 1, or missing ones; 1 is for those who left")
     odd = ~np.isfinite(t) | ~np.isfinite(e)
     if odd.any():
@@ -107,3 +109,55 @@ def read_times(duration: ArrayLike, event: ArrayLike, entry: ArrayLike | None = 
         )
     # Where nobody came late, a customer who leaves at time 0 was at risk then: entry lies just before.
     return RiskSets(t, raw.astype(bool), e - 1.0 if entry is None else e)
+
+
+def read_numbers(values: ArrayLike, name: str, missing: str = "") -> np.ndarray:
+    """Values as floats.
+
+    Raises
+    ------
+    LoyaltyError
+        If they are dates, lengths of time or words.
+    """
+    raw = np.asarray(values)
+    if raw.dtype.kind in "mM":
+        raise LoyaltyError(f"{name} holds dates or lengths of time; give numbers, such as whole months since time zero")
+    try:
+        return raw.astype(float)
+    except (TypeError, ValueError) as error:
+        raise LoyaltyError(missing or f"{name} holds words or missing values; give numbers") from error
+
+
+def read_since(alive_until: ArrayLike | None, n: int) -> np.ndarray:
+    """Time until which each of n customers is known to be there; 0 by default.
+
+    Raises
+    ------
+    LoyaltyError
+        If one is missing or below 0, or there are neither one nor n.
+    """
+    since = read_numbers(0.0 if alive_until is None else alive_until, "alive_until")
+    if since.ndim > 1 or (since.ndim == 1 and len(since) not in (1, n)):
+        raise LoyaltyError(f"alive_until has {since.size} values for {n} customers; give one for all or one each")
+    if not np.isfinite(since).all() or (since < 0).any():
+        raise LoyaltyError(
+            "alive_until is missing or below 0 for a customer; give the time until which it is known to be there"
+        )
+    return np.broadcast_to(since, n)
+
+
+def group_codes(table: pd.DataFrame, column: str) -> np.ndarray:
+    """Groups of rows as whole numbers.
+
+    Raises
+    ------
+    LoyaltyError
+        If the column is not there or has missing values.
+    """
+    if column not in table:
+        raise LoyaltyError(f"the table has no column {column}; its columns are {', '.join(map(str, table))}")
+    if table[column].isna().any():
+        raise LoyaltyError(
+            f"{column} is missing in {int(table[column].isna().sum())} rows; give each a group, its own if it has none"
+        )
+    return np.asarray(pd.factorize(table[column])[0])
