@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.estimates import Estimate
+from labkit.refusals import RefusalError
 
 Method = Literal["lmg", "johnson"]
 #: More drivers than this have too many subsets.
@@ -75,7 +76,7 @@ def driver_importance(
 
     Raises
     ------
-    ValueError
+    RefusalError
         If y or a driver does not vary, or rows are too few.
 
     Notes
@@ -93,17 +94,19 @@ def driver_importance(
     (['supply', 'channel'], True)
     """
     if method not in ("lmg", "johnson"):
-        raise ValueError(f"method is {method!r}, expected 'lmg' or 'johnson'")
+        raise RefusalError(f"method is {method!r}, expected 'lmg' or 'johnson'")
     names = [str(c) for c in X.columns]
     data = np.column_stack([np.asarray(X, dtype=float), np.asarray(y, dtype=float)])
     w = np.ones(len(data)) if weights is None else np.asarray(weights, dtype=float)
     whole = np.isfinite(data).all(axis=1) & np.isfinite(w) & (w > 0)
     _refuse(data[whole], names, method)
     data, w = data[whole], w[whole]
+    if groups is not None and pd.isna(np.asarray(groups, dtype=object)[whole]).any():
+        raise RefusalError("a group is missing; give each row its customer, its own if it has none")
     who = np.arange(len(data)) if groups is None else pd.factorize(np.asarray(groups)[whole])[0]
-    moments = _moments(data - np.average(data, axis=0, weights=w), w, who)
-    split = _lmg if method == "lmg" else _johnson
-    parts = split(_correlations(moments.sum(axis=0)[None]))[0]
+    moments = product_sums(data - np.average(data, axis=0, weights=w), w, who)
+    split = _split_lmg if method == "lmg" else _split_johnson
+    parts = split(correlations_of(moments.sum(axis=0)[None]))[0]
     rng = np.random.default_rng(seed)
     n = len(moments)
     step = max(1, _NUMBERS_AT_ONCE // max(n, 2 ** len(names) if method == "lmg" else 1))
@@ -111,25 +114,30 @@ def driver_importance(
     drawn = []
     for start in range(0, draws, step):
         count = rng.multinomial(n, np.full(n, 1 / n), size=min(step, draws - start)).astype(float)
-        drawn.append(split(_correlations((count @ flat).reshape(len(count), *moments.shape[1:]))))
-    return _tell(names, parts, np.concatenate(drawn), _correlations(moments.sum(axis=0)[None])[0], n, method, level)
+        drawn.append(split(correlations_of((count @ flat).reshape(len(count), *moments.shape[1:]))))
+    return _tell(names, parts, np.concatenate(drawn), correlations_of(moments.sum(axis=0)[None])[0], n, method, level)
+
+
+def split_r_squared(correlations: np.ndarray, method: Method = "lmg") -> np.ndarray:
+    """Parts of R² of each driver, shape (draws, p), from correlations of drivers and y (last)."""
+    return _split_lmg(correlations) if method == "lmg" else _split_johnson(correlations)
 
 
 def _refuse(data: np.ndarray, names: list[str], method: Method) -> None:
     p = len(names)
     if len(data) < p + 10:
-        raise ValueError(f"{len(data)} whole rows are too few for {p} drivers; bring {p + 10} or more")
+        raise RefusalError(f"{len(data)} whole rows are too few for {p} drivers; bring {p + 10} or more")
     still = [name for name, spread in zip([*names, "y"], np.ptp(data, axis=0)) if spread == 0]
     if still:
-        raise ValueError(f"{still[0]} has the same value everywhere: what does not vary moves nothing; leave it out")
+        raise RefusalError(f"{still[0]} has the same value everywhere: what does not vary moves nothing; leave it out")
     if method == "lmg" and p > MOST_DRIVERS:
-        raise ValueError(f"{p} drivers have too many subsets, at most {MOST_DRIVERS}; take method='johnson'")
+        raise RefusalError(f"{p} drivers have too many subsets, at most {MOST_DRIVERS}; take method='johnson'")
 
 
-def _moments(data: np.ndarray, w: np.ndarray, who: np.ndarray) -> np.ndarray:
-    """Sums of w z z' with z = (1, drivers, y), one matrix a group."""
+def product_sums(data: np.ndarray, w: np.ndarray, who: np.ndarray, groups: int | None = None) -> np.ndarray:
+    """Sums of w z z' with z = (1, drivers, y), one matrix a group, for draws of groups."""
     z = np.column_stack([np.ones(len(data)), data])
-    n, q = int(who.max()) + 1, z.shape[1]
+    n, q = groups or int(who.max()) + 1, z.shape[1]
     out = np.empty((n, q, q))
     for i in range(q):
         for j in range(i, q):
@@ -137,14 +145,15 @@ def _moments(data: np.ndarray, w: np.ndarray, who: np.ndarray) -> np.ndarray:
     return out
 
 
-def _correlations(sums: np.ndarray) -> np.ndarray:
+def correlations_of(sums: np.ndarray) -> np.ndarray:
+    """Correlations of drivers and y from sums of products, one matrix a draw."""
     mean = sums[:, 0, 1:] / sums[:, 0, :1]
     covariance = sums[:, 1:, 1:] / sums[:, 0, 0][:, None, None] - mean[:, :, None] * mean[:, None, :]
     sd = np.sqrt(np.maximum(np.einsum("bii->bi", covariance), 1e-300))
     return np.asarray(covariance / sd[:, :, None] / sd[:, None, :])
 
 
-def _lmg(correlation: np.ndarray) -> np.ndarray:
+def _split_lmg(correlation: np.ndarray) -> np.ndarray:
     """Mean gain in R² over all orders, shape (draws, p)."""
     b, p = len(correlation), correlation.shape[1] - 1
     # Level by level every driver is left out or swept out; what remains at the end is 1 - R² of each subset.
@@ -167,7 +176,7 @@ def _lmg(correlation: np.ndarray) -> np.ndarray:
     return parts
 
 
-def _johnson(correlation: np.ndarray) -> np.ndarray:
+def _split_johnson(correlation: np.ndarray) -> np.ndarray:
     values, vectors = np.linalg.eigh(correlation[:, :-1, :-1])
     root = np.sqrt(np.maximum(values, 0))
     half = (vectors * root[:, None, :]) @ np.swapaxes(vectors, 1, 2)

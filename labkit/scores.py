@@ -28,6 +28,12 @@ def _two(bad: np.ndarray | pd.Series, chance: np.ndarray | pd.Series) -> tuple[n
     return b, p
 
 
+def _by_group(parts: np.ndarray, groups: pd.Series) -> float:
+    """Variance of a sum whose parts hang together within groups."""
+    sums = np.bincount(pd.factorize(groups)[0], parts)
+    return float(len(sums) / max(len(sums) - 1, 1) * (sums**2).sum())
+
+
 def measure_auc(
     bad: np.ndarray | pd.Series, chance: np.ndarray | pd.Series, level: float = 0.95, groups: pd.Series | None = None
 ) -> Estimate:
@@ -58,8 +64,7 @@ def measure_auc(
     else:
         own = np.zeros(len(b))
         own[b], own[~b] = (v10 - value) / len(v10), (v01 - value) / len(v01)
-        sums = np.bincount(pd.factorize(groups)[0], own)
-        variance = len(sums) / max(len(sums) - 1, 1) * (sums**2).sum()
+        variance = _by_group(own, groups)
     inside = min(max(value, 1e-6), 1 - 1e-6)
     reach = norm.ppf(0.5 + level / 2) * np.sqrt(variance) / (inside * (1 - inside))
     centre = np.log(inside / (1 - inside))
@@ -78,14 +83,25 @@ def _placements(b: np.ndarray, p: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return v10, v01
 
 
-def compare_auc(bad: np.ndarray | pd.Series, one: np.ndarray, other: np.ndarray, level: float = 0.95) -> Estimate:
-    """How much higher the AUC of one score is than that of another on the same cases (DeLong)."""
+def compare_auc(
+    bad: np.ndarray | pd.Series,
+    one: np.ndarray,
+    other: np.ndarray,
+    level: float = 0.95,
+    groups: pd.Series | None = None,
+) -> Estimate:
+    """How much higher the AUC of one score is than that of another on the same cases (DeLong; by `groups` as `measure_auc`)."""
     b, p = _two(bad, one)
     _, q = _two(bad, other)
     first, second = _placements(b, p), _placements(b, q)
     d10, d01 = first[0] - second[0], first[1] - second[1]
     value = float(d10.mean())
-    reach = norm.ppf(0.5 + level / 2) * np.sqrt(d10.var(ddof=1) / len(d10) + d01.var(ddof=1) / len(d01))
+    variance = d10.var(ddof=1) / len(d10) + d01.var(ddof=1) / len(d01)
+    if groups is not None:
+        own = np.zeros(len(b))
+        own[b], own[~b] = (d10 - value) / len(d10), (d01 - value) / len(d01)
+        variance = _by_group(own, groups)
+    reach = norm.ppf(0.5 + level / 2) * np.sqrt(variance)
     return Estimate(value, value - float(reach), value + float(reach), len(b), level)
 
 
@@ -141,12 +157,14 @@ def measure_psi(expected: pd.Series | np.ndarray, actual: pd.Series | np.ndarray
     return float(((shares[1] - shares[0]) * np.log(shares[1] / shares[0])).sum())
 
 
-def calibrate(bad: np.ndarray | pd.Series, chance: np.ndarray | pd.Series) -> pd.DataFrame:
+def calibrate(
+    bad: np.ndarray | pd.Series, chance: np.ndarray | pd.Series, groups: pd.Series | None = None
+) -> pd.DataFrame:
     """Whether chances come true: ``measure``, ``value``, ``low``, ``high`` (95 %).
 
     ``slope`` of ln odds observed on ln odds foretold (1 where right; below 1: too sure),
     ``intercept`` at slope 1 (0 where right; above 0: more bad cases than foretold), and
-    ``brier``, the mean squared error. The slope is missing where good and bad are told apart without fail. Cox (1958), doi:10.1093/biomet/45.3-4.562.
+    ``brier``, the mean squared error. With `groups`, errors by group. The slope is missing where good and bad are told apart without fail. Cox (1958), doi:10.1093/biomet/45.3-4.562.
     """
     b, p = _two(bad, chance)
     p = np.clip(p, 1e-6, 1 - 1e-6)
@@ -154,16 +172,23 @@ def calibrate(bad: np.ndarray | pd.Series, chance: np.ndarray | pd.Series) -> pd
     rows = []
     shift = brentq(lambda a: float((expit(odds + a) - b).sum()), -60, 60)
     q = expit(odds + shift)
-    spread = 1.959964 / np.sqrt((q * (1 - q)).sum())
+    information = float((q * (1 - q)).sum())
+    spread = 1.959964 / np.sqrt(information)
+    if groups is not None:
+        spread = 1.959964 * np.sqrt(_by_group(b - q, groups)) / information
     rows.append(("intercept", shift, shift - spread, shift + spread))
     try:
-        params, covariance = fit_logit(b.astype(float), sm.add_constant(odds))
+        params, covariance = fit_logit(
+            b.astype(float), sm.add_constant(odds), None if groups is None else pd.factorize(groups)[0]
+        )
         spread = 1.959964 * np.sqrt(covariance[1, 1])
         rows.append(("slope", params[1], params[1] - spread, params[1] + spread))
     except (ScoreError, IndexError):  # all chances alike, or told apart without fail: no slope
         rows.append(("slope", np.nan, np.nan, np.nan))
     error = (p - b) ** 2
     reach = 1.959964 * error.std(ddof=1) / np.sqrt(len(b))
+    if groups is not None:
+        reach = 1.959964 * np.sqrt(_by_group((error - error.mean()) / len(b), groups))
     rows.append(("brier", error.mean(), error.mean() - reach, error.mean() + reach))
     return pd.DataFrame(rows, columns=["measure", "value", "low", "high"])
 

@@ -36,6 +36,7 @@ from labkit.loyalty.retention import (
     RetentionCard,
     customers_today,
     fit_departures,
+    foretell_departures,
     kinds_of_departure,
     retention_cards,
     value_today,
@@ -54,7 +55,7 @@ from labkit.loyalty.trial import (
     qini_curve,
     trial_power,
 )
-from labkit.loyalty.value import Margins, Offer, Values, customer_value, read_margins, total_at_stake, value_customers
+from labkit.loyalty.value import Margins, Offer, Values, customer_value, read_margins, value_customers
 from labkit.refusals import attempt
 
 __all__ = [
@@ -116,6 +117,7 @@ __all__ = [
     "fit_ordinal",
     "fit_sbg",
     "fit_states",
+    "foretell_departures",
     "half_year",
     "importance_performance",
     "index_change",
@@ -145,7 +147,6 @@ __all__ = [
     "supply_stays",
     "survival_curve",
     "survivors_by_quarter",
-    "total_at_stake",
     "trial_power",
     "value_customers",
     "value_today",

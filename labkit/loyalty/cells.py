@@ -16,6 +16,8 @@ BANDS = (0, 12, 36, 60, 120, 240)
 #: Upper ends of the bands of months left of a contract; at 0 it ends within the month, below it has run out.
 RENEWAL_BANDS = (-1, 2, 5, 11)
 NO_CONTRACT = "none"
+#: Names that reasons may not have.
+_TAKEN = ("segment", "band", "renewal", "month", "at_risk")
 #: Numbers in one count that fit into memory with ease.
 _MOST_CELLS = 60_000_000
 
@@ -68,7 +70,11 @@ def reasons_of(event: pd.Series) -> pd.Series:
         if event.isna().any() or not event.astype(float).isin((0.0, 1.0)).all():
             raise LoyaltyError("event has numbers other than 0 and 1, or missing ones; give reasons as words")
         return pd.Series(np.where(event.astype(bool), "left", ""), event.index, dtype=object)
-    return event.where(event.notna(), "").astype(str).astype(object)
+    words = event.astype(object).where(event.notna(), "").astype(str).str.strip()
+    odd = sorted(set(words) & set(_TAKEN))
+    if odd:
+        raise LoyaltyError(f"a reason is called {odd[0]!r}, as a column of the cells is; name it otherwise")
+    return words.astype(object)
 
 
 def count_cells(
@@ -103,6 +109,12 @@ def count_cells(
     late = None if entry is None else table[entry]
     sets = read_times(table[duration], (why != "").to_numpy(), late)
     d, e = sets.duration, np.maximum(sets.entry, 0)
+    if (d < 1).any():
+        raise LoyaltyError(
+            f"{int((d < 1).sum())} rows have a {duration} below 1; the month of time zero is month 1, so count it"
+        )
+    if list(bands) != sorted(set(bands)) or bands[0] != 0:
+        raise LoyaltyError(f"bands are {list(bands)}; they must begin at 0 and rise, so that every month has one")
     if (d % 1 != 0).any() or (e % 1 != 0).any():
         raise LoyaltyError(f"{duration} or {entry} has parts of months; round up to whole months")
     d, e = d.astype(np.int64), e.astype(np.int64)

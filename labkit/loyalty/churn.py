@@ -136,6 +136,9 @@ def churn_model(
     unknown = [m for m in models if m not in MODELS]
     if unknown or not models:
         raise LoyaltyError(f"models are {list(models)}, expected some of {', '.join(MODELS)}")
+    absent = [c for c in (id, group, time, value, *(features or ())) if c is not None and c not in table]
+    if absent:
+        raise LoyaltyError(f"the table has no column {absent[0]}; its columns are {', '.join(map(str, table))}")
     table = table.reset_index(drop=True)
     leaks = find_leaks(
         table, target, id=id, group=group, time=time, reference_date=reference_date, known_later=known_later
@@ -144,7 +147,7 @@ def churn_model(
     names, left_out = _choose_features(table, [c for c in (features or table.columns) if c not in aside], leaks)
     if not names:
         raise LoyaltyError("no column is left to learn from; see find_leaks for why they were taken out")
-    units = pd.factorize(table[group or id])[0] if (group or id) else np.arange(len(table))
+    units = _units(table, id, group)
     splits, facts = _splits(table, y, units, time, horizon_days, folds, seed)
     out = {m: np.full(len(table), np.nan) for m in models}
     x = _clean(table, names)
@@ -163,7 +166,7 @@ def churn_model(
     measures = pd.concat([_measure(m, y[tried], out[m][tried], worth, groups) for m in models], ignore_index=True)
     gain, best = None, models[0]
     if len(models) == 2:
-        gain = compare_auc(y[tried], out[models[1]][tried], out[models[0]][tried])
+        gain = compare_auc(y[tried], out[models[1]][tried], out[models[0]][tried], groups=groups)
         best = models[1] if gain.low > 0 else models[0]
     scores = pd.DataFrame({"row": tried, "y": y[tried].astype(int), **{m: out[m][tried] for m in models}})
     marks = [
@@ -182,6 +185,15 @@ def churn_model(
         measures, gain, best, _deciles(y[tried], out[best][tried], worth), facts, scores, everything, time is not None,
         tuple(names), left_out, {m: _pipeline(m, x, names, seed).fit(x, y) for m in models},
     )  # fmt: skip
+
+
+def _units(table: pd.DataFrame, id: str | None, group: str | None) -> np.ndarray:
+    """What must not be split: legal entities; who has none stands for itself."""
+    alone = pd.Series(table.index.astype(str), table.index)
+    unit = ("id " + table[id].astype(str)).where(table[id].notna(), alone) if id else alone
+    if group:
+        unit = ("group " + table[group].astype(str)).where(table[group].notna(), unit)
+    return np.asarray(pd.factorize(unit)[0])
 
 
 def _mark(rows: np.ndarray, n: int) -> np.ndarray:
@@ -307,7 +319,7 @@ def _splits(
 
 def _measure(model: str, y: np.ndarray, p: np.ndarray, worth: np.ndarray | None, groups: pd.Series) -> pd.DataFrame:
     auc = measure_auc(y, p, groups=groups)
-    told = calibrate(y, p)
+    told = calibrate(y, p, groups)
     rows = [("auc", auc.value, auc.low, auc.high), *told.itertuples(index=False, name=None)]
     rng = np.random.default_rng(0)
     n = len(y)

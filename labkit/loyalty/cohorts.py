@@ -85,7 +85,11 @@ class RenewalModel:
             if discount == 0 and a <= 1:
                 return float("inf")
             return float((b + n - 1) / (a + b + n - 1) * hyp2f1(1, b + n, a + b + n, 1 / (1 + discount)))
-        last = n + (np.ceil(np.log(1e12) / np.log1p(discount)) if discount > 0 else 1e6)
+        if discount == 0:
+            if self.alpha * self.c <= 1:
+                return float("inf")
+            raise LoyaltyError("without a discount the sum has no short end for this model; give a discount above 0")
+        last = n + (np.ceil(np.log(1e12) / np.log1p(discount)))
         t = np.arange(n, min(last, n + 1e6))
         s = _survival(t, self.alpha, self.beta, self.c) / _survival(np.asarray(n - 1.0), self.alpha, self.beta, self.c)
         return float((s / (1 + discount) ** (t - n)).sum())
@@ -192,7 +196,11 @@ def compare_renewals(
 
 
 def _read(survivors: Sequence[float] | Mapping[str, Sequence[float]] | Sequence[Sequence[float]]) -> list[np.ndarray]:
-    raw = list(survivors.values()) if isinstance(survivors, Mapping) else survivors
+    raw = (
+        list(survivors.values())
+        if isinstance(survivors, Mapping)
+        else [np.asarray(s) if np.ndim(s) else s for s in survivors]
+    )
     many = len(raw) > 0 and np.ndim(raw[0]) > 0
     cohorts = [np.asarray(c, dtype=float) for c in (raw if many else [raw])]
     for i, alive in enumerate(cohorts, 1):

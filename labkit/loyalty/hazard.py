@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,12 +16,14 @@ from labkit.loyalty.errors import LoyaltyError
 from labkit.loyalty.hazard_fit import (
     CellPlan,
     ReasonFit,
+    at_risk_for,
     cell_design,
     covariate_frame,
     fit_reason,
     spread_by_clusters,
     word_levels,
 )
+from labkit.loyalty.risk_sets import read_since
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,7 +70,7 @@ class HazardModel:
         rows = []
         for reason, model in self._models.items():
             eta = self._eta(model, *self._of_cells())
-            expected = table["at_risk"] * -np.expm1(-np.exp(eta))
+            expected = at_risk_for(self.cells, reason) * -np.expm1(-np.exp(eta))
             sums = pd.DataFrame({by: key, "at_risk": table["at_risk"], "seen": table[reason], "expected": expected})
             for name, part in sums.groupby(by, sort=True)[["at_risk", "seen", "expected"]].sum().iterrows():
                 low = chi2.ppf(0.025, 2 * part["seen"]) / 2 if part["seen"] else 0.0
@@ -124,8 +126,8 @@ class HazardModel:
         self, x: pd.DataFrame, times: ArrayLike, alive_until: ArrayLike | None, calendar: pd.DataFrame | None
     ) -> tuple[pd.DataFrame, dict[str, pd.DataFrame]]:
         t = np.atleast_1d(np.asarray(times, dtype=np.int64))
-        since = np.broadcast_to(np.asarray(0 if alive_until is None else alive_until, dtype=np.int64), len(x))
-        segments = x[list(self.cells.segments.columns)].reset_index(drop=True)
+        since = read_since(alive_until, len(x)).astype(np.int64)
+        segments = self._segments_of(x)
         base = {r: self._eta(m, *self._of_rows(segments)) for r, m in self._models.items()}
         end = x[self.columns["renewal"]].to_numpy(dtype=float) if "renewal" in self.columns else None
         zero = month_number(x[self.columns["start"]]) if "start" in self.columns else np.zeros(len(x), np.int64)
@@ -171,7 +173,7 @@ class HazardModel:
         params : dict, optional
             Other coefficients, such as those of `draw_params`.
         """
-        segments = x[list(self.cells.segments.columns)].reset_index(drop=True)
+        segments = self._segments_of(x)
         since = x["alive_until"].to_numpy(dtype=np.int64)
         end = x[self.columns["renewal"]].to_numpy(dtype=float) if "renewal" in self.columns else None
         zero = month_number(x[self.columns["start"]]) if "start" in self.columns else np.zeros(len(x), np.int64)
@@ -199,6 +201,19 @@ class HazardModel:
                 params[model.fitted] = row
                 one[reason] = params
         return drawn
+
+    def _segments_of(self, x: pd.DataFrame) -> pd.DataFrame:
+        wanted = [*self.cells.segments.columns, *self.columns.values()]
+        absent = [c for c in wanted if c not in x]
+        if absent:
+            raise LoyaltyError(f"the customers have no column {absent[0]}; the model wants {', '.join(wanted)}")
+        segments = x[list(self.cells.segments.columns)].reset_index(drop=True)
+        if segments.isna().any(axis=None):
+            column = segments.columns[int(segments.isna().any().to_numpy().argmax())]
+            raise LoyaltyError(
+                f"{column} is missing for {int(segments[column].isna().sum())} customers; leave those out"
+            )
+        return segments
 
     def _clock(
         self,
@@ -260,6 +275,7 @@ def fit_hazard(
     bands: Sequence[int] = BANDS,
     renewal_bands: Sequence[int] = RENEWAL_BANDS,
     bins: int = 10,
+    base: Mapping[str, str] | None = None,
 ) -> HazardModel:
     """Hazards by month and reason on grouped data (complementary log-log), for any number of customers.
 
@@ -288,15 +304,17 @@ def fit_hazard(
     bands, renewal_bands : sequence of int
         Starts of the bands of the clock; upper ends of those of months left.
     bins : int
+    base : mapping, optional
+        Column (or ``band``, ``renewal``) -> value with which its others are compared, if anybody left there.
 
     Raises
     ------
     LoyaltyError
-        If nobody left, times are no whole months, a covariate tells who leaves without fail, or the calendar lacks a month.
+        If nobody left, one covariate or clock follows from others, times are no whole months, a covariate tells who leaves without fail, or the calendar lacks a month.
 
     Notes
     -----
-    One model a reason on the same cells, others as last seen. Coefficients are those of a proportional
+    One model a reason on the same cells; who leaves for another reason is at risk for half of that month. Coefficients are those of a proportional
     hazards model in continuous time (Prentice and Gloeckler 1978, doi:10.2307/2529588). A band or word in which nobody left has
     no finite effect; its hazard is 0 here, and the summary says how large it may be.
 
@@ -324,7 +342,8 @@ def fit_hazard(
     words = word_levels(cells)
     frame = cell_design(cells, tuple(bands), words, calendar, renewal is not None)
     models = {
-        reason: fit_reason(frame, cells.table["at_risk"], cells.table[reason], reason) for reason in cells.reasons
+        reason: fit_reason(frame, at_risk_for(cells, reason), cells.table[reason], reason, base_of=dict(base or {}))
+        for reason in cells.reasons
     }
     if clusters is not None:
         how = CellPlan(

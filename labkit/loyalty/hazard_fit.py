@@ -10,7 +10,9 @@ import pandas as pd
 import statsmodels.api as sm
 
 from labkit.loyalty.cells import Cells, count_cells, month_number
+from labkit.loyalty.design import refuse_doubled
 from labkit.loyalty.errors import LoyaltyError
+from labkit.loyalty.risk_sets import group_codes
 
 _GROUPS = 40
 _ENDLESS = 15.0
@@ -99,8 +101,20 @@ def cell_design(
     return pd.concat([pd.DataFrame(parts), frame], axis=1)
 
 
+def at_risk_for(cells: Cells, reason: str) -> pd.Series:
+    """Months at risk for one reason: who leaves for another is at risk for half of that month."""
+    others = cells.table[[r for r in cells.reasons if r != reason]].sum(axis=1)
+    return cells.table["at_risk"] - others / 2
+
+
 def fit_reason(
-    frame: pd.DataFrame, at_risk: pd.Series, events: pd.Series, reason: str, like: ReasonFit | None = None
+    frame: pd.DataFrame,
+    at_risk: pd.Series,
+    events: pd.Series,
+    reason: str,
+    *,
+    base_of: dict[str, str] | None = None,
+    like: ReasonFit | None = None,
 ) -> ReasonFit:
     """One reason: words and bands in which nobody left are taken out with their months.
 
@@ -112,6 +126,8 @@ def fit_reason(
         Months and departures of each cell.
     reason : str
         For what is said where it cannot be fitted.
+    base_of : dict, optional
+        Column -> value with which its others are compared; the one with most departures by default.
     like : ReasonFit, optional
         Of the whole, where a part is fitted: the same terms against the same others.
 
@@ -121,12 +137,18 @@ def fit_reason(
         If a covariate tells who leaves without fail.
     """
     n, y = at_risk.to_numpy(dtype=float), events.to_numpy(dtype=float)
-    empty, base = _empty_and_base(frame, y) if like is None else (list(like.upper), [])
+    if (y >= n).all():
+        raise LoyaltyError(
+            f"all left ({reason}) in the first month they were seen, so nothing tells sooner from later; take a finer clock"
+        )
+    empty, base = _empty_and_base(frame, y, base_of or {}) if like is None else (list(like.upper), [])
     kept = ~(frame[empty] == 1).any(axis=1).to_numpy()
     names = [c for c in frame.columns if c not in {*empty, *base}] if like is None else like.fitted
     x = frame.loc[kept, names].to_numpy()
     if like is None:
         names, x = _varying(names, x, y[kept], reason)
+        if len(names) > 1:
+            refuse_doubled(x[:, 1:], names[1:], n[kept])
     scale = np.r_[1.0, np.maximum(x[:, 1:].std(axis=0), 1e-12)]
     first = np.r_[np.log(-np.log1p(-y[kept].sum() / n[kept].sum())), np.zeros(len(names) - 1)]
     if like is not None:
@@ -155,17 +177,18 @@ def fit_reason(
     return ReasonFit(params, np.asarray(fit.cov_params()) / np.outer(scale, scale), names, upper, dispersion)
 
 
-def _empty_and_base(frame: pd.DataFrame, y: np.ndarray) -> tuple[list[str], list[str]]:
+def _empty_and_base(frame: pd.DataFrame, y: np.ndarray, wanted: dict[str, str]) -> tuple[list[str], list[str]]:
     """Terms in which nobody left, and in each group of terms the one with most departures, with which others are compared."""
     groups: dict[str, list[str]] = {}
     for name in frame.columns:
         if "=" in str(name):
             groups.setdefault(str(name).partition("=")[0], []).append(str(name))
     empty, base = [], []
-    for own in groups.values():
+    for group, own in groups.items():
         left = {name: float(y[frame[name].to_numpy() == 1].sum()) for name in own}
         empty += [name for name in own if left[name] == 0]
-        base.append(max(own, key=lambda name: left[name]))
+        chosen = f"{group}={wanted.get(group)}"
+        base.append(chosen if left.get(chosen, 0) > 0 else max(own, key=lambda name: left[name]))
     return empty, base
 
 
@@ -193,7 +216,7 @@ def spread_by_clusters(
     LoyaltyError
         If there are fewer than 10 clusters, or a reason comes from a single fortieth.
     """
-    who = pd.factorize(table[clusters], sort=True)[0]
+    who = group_codes(table, clusters)
     count = int(who.max()) + 1
     groups = min(_GROUPS, count)
     if groups < 10:
@@ -215,7 +238,7 @@ def spread_by_clusters(
             if reason not in own.reasons:
                 raise LoyaltyError(f"{reason} comes from a single group of clusters; too few for errors by cluster")
             terms = frame.reindex(columns=model.params.index, fill_value=0.0)
-            again = fit_reason(terms, own.table["at_risk"], own.table[reason], reason, model)
+            again = fit_reason(terms, at_risk_for(own, reason), own.table[reason], reason, like=model)
             drawn[reason].append(again.params.reindex(model.fitted).to_numpy())
     out = {}
     for reason, model in models.items():

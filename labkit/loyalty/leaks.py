@@ -221,13 +221,14 @@ def _date_traps(
 def as_dates(values: pd.Series) -> pd.Series | None:
     """A column as dates, or None if it holds none."""
     if pd.api.types.is_datetime64_any_dtype(values):
-        return values
+        return values.dt.tz_localize(None) if values.dt.tz is not None else values
     if pd.api.types.is_numeric_dtype(values):
         return None
     text = values.dropna().astype(str)
-    if text.empty or not text.str.match(r"^\d{4}-\d{2}-\d{2}").mean() > 0.9:
+    if text.empty or not text.str.match(r"^\d{4}[-/.]\d{1,2}[-/.]\d{1,2}").mean() > 0.9:
         return None
-    return pd.to_datetime(values, errors="coerce", format="ISO8601")
+    plain = values.astype("string").str.slice(0, 10).str.replace(r"[/.]", "-", regex=True)
+    return pd.to_datetime(plain, errors="coerce", format="%Y-%m-%d")
 
 
 def single_auc(x: np.ndarray, y: np.ndarray) -> float:

@@ -13,62 +13,80 @@ import yaml
 from scipy.stats import norm
 
 from labkit.calendar import DATA
-from labkit.importance import Importance
+from labkit.importance import correlations_of, driver_importance, product_sums, split_r_squared
 from labkit.loyalty.errors import LoyaltyError
-from labkit.loyalty.moments import item_moments
-from labkit.loyalty.satisfaction import satisfaction_index
+from labkit.loyalty.moments import item_moments, survey_weights
+from labkit.loyalty.risk_sets import group_codes
+from labkit.loyalty.satisfaction import dimension_scores
 
 QUADRANTS = ("improve_first", "keep_up", "low_priority", "possible_overkill")
 
 
 def importance_performance(
-    importance: Importance,
-    surveys: pd.DataFrame,
-    scales: Mapping[str, Sequence[str]],
-    *,
-    draws: int = 400,
-    seed: int = 0,
-) -> pd.DataFrame:
+    surveys: pd.DataFrame, scales: Mapping[str, Sequence[str]], y: str = "overall", *, weights: str | None = "weight",
+    clusters: str = "customer_id", draws: int = 400, seed: int = 0, level: float = 0.95,
+) -> pd.DataFrame:  # fmt: skip
     """Drivers by how much they matter and how well they are done, and how sure the quadrant is.
 
     Parameters
     ----------
-    importance : Importance
-        Of the drivers, by the names of ``scales``.
     surveys : DataFrame
     scales : mapping
         Driver -> items.
-    draws, seed : int
-        For the certainty of the quadrant: draws of both coordinates from their intervals.
+    y : str
+        Overall answer.
+    weights, clusters : str
+        Columns.
+    draws, seed, level
+        Bootstrap over customers, of both coordinates together: the same people rate all drivers.
 
     Returns
     -------
     DataFrame
-        ``driver``, ``share`` with ``share_low``, ``share_high``; ``index`` (0..100) with ``low``, ``high``; ``quadrant``
-        against the means of both: `QUADRANTS`; ``quadrant_share``: of the draws in which it lies there.
+        Most important first: ``driver``, ``share`` (part of R², LMG) with ``share_low``, ``share_high``; ``index``
+        (0..100) with ``low``, ``high``; ``quadrant`` against the means of both: `QUADRANTS`; ``quadrant_share``: of the
+        draws in which it lies there.
+
+    Raises
+    ------
+    RefusalError
+        As of `labkit.importance.driver_importance`.
 
     Notes
     -----
     Martilla and James (1977), doi:10.1177/002224297704100112; axes at the means, so quadrants are relative: there is always
     something to improve.
     """
-    rows = []
-    for name, own in importance.table.set_index("driver").iterrows():
-        score = satisfaction_index(surveys, items=dict.fromkeys(scales[str(name)], 1.0)).iloc[0]
-        rows.append(
-            (name, own["share"], own["share_low"], own["share_high"], score["index"], score["low"], score["high"])
-        )
-    table = pd.DataFrame(rows, columns=["driver", "share", "share_low", "share_high", "index", "low", "high"])
-    rng = np.random.default_rng(seed)
-    wide = 2 * norm.ppf(0.975)
-
-    def draw(middle: str, low: str, high: str) -> np.ndarray:
-        spread = (table[high] - table[low]).fillna(0).to_numpy() / wide
-        return table[middle].to_numpy() + spread * rng.normal(size=(draws, len(table)))
-
-    seen = _quadrant(table["share"].to_numpy()[None], table["index"].to_numpy()[None])[0]
-    drawn = _quadrant(draw("share", "share_low", "share_high"), draw("index", "low", "high"))
-    return table.assign(quadrant=np.array(QUADRANTS)[seen], quadrant_share=(drawn == seen).mean(axis=0))
+    scores = dimension_scores(surveys, scales)
+    importance = driver_importance(
+        surveys[y], scores, weights=survey_weights(surveys, weights), groups=surveys[clusters], draws=1
+    )
+    who, w = group_codes(surveys, clusters), survey_weights(surveys, weights).to_numpy()
+    n, x = int(who.max()) + 1, scores.to_numpy()
+    whole = np.isfinite(x).all(axis=1) & surveys[y].notna().to_numpy()
+    data = np.column_stack([x[whole], surveys.loc[whole, y].astype(float)])
+    products = product_sums(data - data.mean(axis=0), w[whole], who[whole], n)
+    known = np.isfinite(x)
+    top = np.column_stack(
+        [np.bincount(who, np.where(known[:, k], w * (x[:, k] - 1) / 9, 0.0), n) for k in range(x.shape[1])]
+    )
+    bottom = np.column_stack([np.bincount(who, np.where(known[:, k], w, 0.0), n) for k in range(x.shape[1])])
+    counts = np.random.default_rng(seed).multinomial(n, np.full(n, 1 / n), size=draws).astype(float)
+    sums = (counts @ products.reshape(n, -1)).reshape(draws, *products.shape[1:])
+    parts = split_r_squared(correlations_of(sums))
+    share, index = parts / parts.sum(axis=1, keepdims=True), (counts @ top) / (counts @ bottom) * 100
+    middle = importance.weights.to_numpy(), top.sum(axis=0) / bottom.sum(axis=0) * 100
+    seen = _quadrant(middle[0][None], middle[1][None])[0]
+    ends = [0.5 - level / 2, 0.5 + level / 2]
+    (share_low, share_high), (low, high) = np.quantile(share, ends, axis=0), np.quantile(index, ends, axis=0)
+    table = pd.DataFrame(
+        {
+            "driver": list(scales), "share": middle[0], "share_low": share_low, "share_high": share_high, "index": middle[1],
+            "low": low, "high": high, "quadrant": np.array(QUADRANTS)[seen],
+            "quadrant_share": (_quadrant(share, index) == seen).mean(axis=0),
+        }
+    )  # fmt: skip
+    return table.sort_values("share", ascending=False, kind="stable", ignore_index=True)
 
 
 def _quadrant(share: np.ndarray, index: np.ndarray) -> np.ndarray:
@@ -97,8 +115,8 @@ def penalty_reward(
     Returns
     -------
     DataFrame
-        ``driver``, ``penalty`` (points lost where it is bad) and ``reward`` (points gained where it is good), each with
-        ``_low``, ``_high``; ``asymmetry`` (reward less penalty) with ``asymmetry_low``, ``asymmetry_high``; ``kind``:
+        ``driver``, ``penalty`` (points lost for each point that bad answers lie below middling ones) and ``reward``
+        (points gained for each that good ones lie above), each with ``_low``, ``_high``; ``asymmetry`` (reward less penalty) with ``asymmetry_low``, ``asymmetry_high``; ``kind``:
         basic (penalty surely larger), exciting (reward surely larger), one_dimensional (neither, but it moves), or
         unclear.
 
@@ -109,11 +127,16 @@ def penalty_reward(
 
     Notes
     -----
-    Brandt (1987); regression on dummies, errors by customer. Named after Kano et al. (1984), but of what answers go
+    Brandt (1987); regression on two one-sided terms, errors by customer. Counted a point, since bad and good answers lie at
+    unequal distances where answers are skewed. Where the scale ends, a ceiling still looks like "basic". Named after Kano et al. (1984), but of what answers go
     together with, not of what customers say they would feel.
     """
-    known = scores.notna().all(axis=1) & y.notna()
-    x, w = {}, np.ones(int(known.sum())) if weights is None else weights[known].fillna(1.0).to_numpy(dtype=float)
+    known = (scores.notna().all(axis=1) & y.notna()).to_numpy()
+    if known.sum() < 3 * (2 * scores.shape[1] + 1):
+        raise LoyaltyError(
+            f"{int(known.sum())} whole interviews are too few for {scores.shape[1]} drivers; ask more customers"
+        )
+    x, w = {}, np.ones(int(known.sum())) if weights is None else np.asarray(weights, dtype=float)[known]
     for name in scores:
         value = scores.loc[known, name].to_numpy(dtype=float)
         low, high = np.quantile(value, ends)
@@ -122,7 +145,9 @@ def penalty_reward(
             raise LoyaltyError(
                 f"{name}: answers fall into fewer than three kinds; penalty and reward cannot be told apart"
             )
-        x[f"{name}<"], x[f"{name}>"] = bad.astype(float), good.astype(float)
+        middling = value[~bad & ~good].mean()
+        x[f"{name}<"] = bad * (middling - value[bad].mean())
+        x[f"{name}>"] = good * (value[good].mean() - middling)
     groups = np.arange(len(w)) if clusters is None else pd.factorize(clusters[known])[0]
     design = sm.add_constant(pd.DataFrame(x, index=y[known].index))
     fit = sm.WLS(y[known].astype(float), design, weights=w).fit(cov_type="cluster", cov_kwds={"groups": groups})

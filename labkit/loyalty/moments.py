@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.loyalty.errors import LoyaltyError
+from labkit.loyalty.risk_sets import group_codes
 
 
 @dataclass(frozen=True, eq=False)
@@ -46,7 +47,7 @@ def item_moments(surveys: pd.DataFrame, items: Sequence[str], weights: str | Non
         if item not in surveys:
             raise LoyaltyError(f"the surveys have no item {item}; bring it, or leave its scale out")
     x = surveys[list(items)].astype(float).to_numpy()
-    w = surveys[weights].astype(float).fillna(1.0).to_numpy() if weights and weights in surveys else np.ones(len(x))
+    w = survey_weights(surveys, weights).to_numpy()
     whole = np.isfinite(x).all(axis=1)
     if whole.sum() < len(items) + 10:
         raise LoyaltyError(
@@ -57,7 +58,7 @@ def item_moments(surveys: pd.DataFrame, items: Sequence[str], weights: str | Non
         raise LoyaltyError(
             f"{items[int(still[0])]} has the same answer in all interviews: it measures nothing; leave it out"
         )
-    who = pd.factorize(surveys[clusters])[0] if clusters and clusters in surveys else np.arange(len(x))
+    who = group_codes(surveys, clusters) if clusters and clusters in surveys else np.arange(len(x))
     who = pd.factorize(who[whole])[0]
     z = np.column_stack([np.ones(int(whole.sum())), x[whole] - x[whole].mean(axis=0)])
     n, q = int(who.max()) + 1, z.shape[1]
@@ -66,3 +67,21 @@ def item_moments(surveys: pd.DataFrame, items: Sequence[str], weights: str | Non
         for j in range(i, q):
             sums[:, i, j] = sums[:, j, i] = np.bincount(who, w[whole] * z[:, i] * z[:, j], n)
     return Moments(sums, int(whole.sum()))
+
+
+def survey_weights(surveys: pd.DataFrame, column: str | None) -> pd.Series:
+    """Weight of each interview; 1 where there is no such column.
+
+    Raises
+    ------
+    LoyaltyError
+        If some are missing or below 0: beside others, no weight is no weight of 1.
+    """
+    if not column or column not in surveys:
+        return pd.Series(1.0, surveys.index)
+    w = surveys[column].astype(float)
+    if w.isna().any() or (w < 0).any() or w.sum() <= 0:
+        raise LoyaltyError(
+            f"{column} is missing or below 0 in {int((w.isna() | (w < 0)).sum())} interviews, or 0 in all; correct the weights or leave them out"
+        )
+    return w

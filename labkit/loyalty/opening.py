@@ -80,7 +80,7 @@ def _by_part(sales: pd.DataFrame) -> pd.DataFrame:
 
 
 def net_moves(shares: pd.DataFrame) -> pd.DataFrame:
-    """Least that must have moved between years, state by state.
+    """Change of the shares of supply between years, state by state.
 
     Parameters
     ----------
@@ -91,8 +91,9 @@ def net_moves(shares: pd.DataFrame) -> pd.DataFrame:
     -------
     DataFrame
         ``state``, ``first_year``, ``last_year``, ``direct_share`` at the end, ``change_share`` over the years with ``low_share``,
-        ``high_share`` (from the ends of both), ``moved_to_direct_share`` and ``moved_back_share`` a year: of those who could move, the
-        least that did. Shares tell net moves alone: who went and who came back behind them cannot be seen.
+        ``high_share`` (from the ends of both), ``moved_to_direct_share`` and ``moved_back_share`` a year: the
+        net change over what could have moved. Shares are of energy: they move with customers' use too, and who went and who
+        came back behind the net cannot be seen.
     """
     rows = []
     for state, own in shares.groupby("state", sort=True):

@@ -11,10 +11,13 @@ import statsmodels.api as sm
 from scipy.stats import chi2, norm
 from statsmodels.miscmodels.ordinal_model import OrderedModel
 
+from labkit.loyalty.design import refuse_doubled
 from labkit.loyalty.errors import LoyaltyError
 
 #: A step needs this share of the answers on either side for a slope of its own.
 _LEAST = 0.05
+#: A difference between two answers of more than this on the log odds is no estimate but a separation.
+_ENDLESS = 25.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +77,11 @@ def fit_ordinal(
     if (scale == 0).any():
         raise LoyaltyError(f"{scale.index[int(np.argmin(scale))]} has the same value everywhere; leave it out")
     z = (x - centre) / scale
+    if len(z) < 10 * (z.shape[1] + len(steps)):
+        raise LoyaltyError(
+            f"{len(z)} whole interviews are too few for {z.shape[1]} drivers and {len(steps)} steps; join steps or ask more"
+        )
+    refuse_doubled(z.to_numpy(), [str(c) for c in z])
     groups = np.arange(len(z)) if clusters is None else pd.factorize(clusters[known])[0]
     codes = pd.Series(np.searchsorted(steps, answer), index=z.index)
     with warnings.catch_warnings():
@@ -84,6 +92,11 @@ def fit_ordinal(
             "the ordinal model does not settle: too few answers for its drivers, or drivers that say the same"
         )
     b = fit.params.iloc[: z.shape[1]].to_numpy()
+    spread = np.abs(b) * np.ptp(z.to_numpy(), axis=0)
+    if not np.isfinite(b).all() or (spread > _ENDLESS).any():
+        raise LoyaltyError(
+            f"{x.columns[int(np.argmax(np.nan_to_num(spread, nan=np.inf)))]} tells the answer without fail, so its effect has no end; leave it out"
+        )
     se = _robust(fit, groups)[: z.shape[1]]
     reach = norm.ppf(0.5 + level / 2) * se
     s = scale.to_numpy()

@@ -234,7 +234,12 @@ def _solve(
         new = np.zeros_like(w)
         for b, own in enumerate(places):
             pull = proxies[own, b]
-            new[own, b] = pull if mode[b] == "A" else np.linalg.solve(s[np.ix_(own, own)], pull)
+            try:
+                new[own, b] = pull if mode[b] == "A" else np.linalg.solve(s[np.ix_(own, own)], pull)
+            except np.linalg.LinAlgError as error:
+                raise LoyaltyError(
+                    "items that form a block follow from each other; leave one of them out, or take mode A"
+                ) from error
         new /= np.sqrt(np.einsum("ib,ij,jb->b", new, s, new))
         moved = np.abs(np.abs(new) - np.abs(w)).max()
         w = new

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from labkit.loyalty.errors import LoyaltyError
+from labkit.loyalty.trial import CONTROL_SHARE
 from labkit.loyalty.value import Margins, Offer
 from labkit.terms import Language
 
@@ -25,7 +26,8 @@ class RetentionPolicy:
         Those to approach, best first: ``customer_id``, ``offer``, ``market_share`` (chance of leaving to the market in a
         year), ``uplift_share`` (part of that prevented among those who accept), ``cost_yuan`` expected, ``gain_yuan``
         expected (value kept less cost) with ``low``, ``high``, ``break_even_share``: uplift at which the gain is 0,
-        ``payback_months``.
+        ``payback_months``, ``control``: whether to be left alone all the same, so that effects stay measurable (a tenth,
+        drawn; gains are before that).
     comparison : DataFrame
         ``policy`` (of `POLICIES`, same budget), ``customers_count``, ``spent_yuan``, ``kept_count`` expected, ``gain_yuan``
         with ``low``, ``high``; ``behind_yuan`` (what it gains less than the first) with ``behind_low``, ``behind_high``, on the same draws.
@@ -138,10 +140,14 @@ def retention_policy(
             raise LoyaltyError(f"the customers have no column {column}; see value_customers")
     table = customers.reset_index(drop=True)
     p, stake, margin = (table[c].to_numpy(dtype=float) for c in ("market_share", "at_stake_yuan", "energy_margin_yuan"))
-    if not ((p >= 0) & (p <= 1)).all() or budget_yuan < 0:
+    if not ((p >= 0) & (p <= 1)).all() or not budget_yuan >= 0:
         raise LoyaltyError("market_share must lie within 0 and 1 and the budget at 0 or more")
+    if not (np.isfinite(stake) & np.isfinite(margin)).all():
+        raise LoyaltyError("at_stake_yuan or energy_margin_yuan is missing for some customers; leave those out")
+    if table["customer_id"].duplicated().any():
+        raise LoyaltyError(f"{int(table['customer_id'].duplicated().sum())} customers are there twice; give each once")
     names = list(margins.offers)
-    u = _uplifts(table, margins, uplift, p)
+    u = np.clip(_uplifts(table, margins, uplift, p), -1.0 + p[:, None], p[:, None])
     if uplift is not None and uplift_error is None:
         raise LoyaltyError(
             "a measured uplift wants its errors (`uplift_error`); without them gains would look surer than they are"
@@ -154,7 +160,7 @@ def retention_policy(
         drawn = u[None] * np.exp(margins.effect_spread * rng.normal(size=(draws, 1, len(names))))
     else:
         assert uplift_error is not None
-        error = uplift_error.set_index("customer_id").loc[table["customer_id"], names].to_numpy(dtype=float)
+        error = _by_customer(uplift_error, table, names, "uplift_error")
         drawn = u[None] + error[None] * rng.normal(size=(draws, *u.shape))
     drawn = np.clip(drawn, -1.0 + p[None, :, None], p[None, :, None])
     plans = {
@@ -190,7 +196,7 @@ def retention_policy(
     comparison = pd.DataFrame(rows, columns=columns)
     comparison.insert(7, "behind_yuan", comparison["gain_yuan"].iloc[0] - comparison["gain_yuan"])
     return RetentionPolicy(
-        _plan(table, margins, names, chosen, p, u, drawn, gain, cost, stake, margin),
+        _plan(table, margins, names, chosen, p, u, drawn, gain, cost, stake, margin, seed),
         comparison,
         uplift is not None,
         budget_yuan,
@@ -201,14 +207,21 @@ def retention_policy(
 def _uplifts(table: pd.DataFrame, margins: Margins, uplift: pd.DataFrame | None, p: np.ndarray) -> np.ndarray:
     if uplift is None:
         return np.column_stack([p * offer.effect for offer in margins.offers.values()])
-    absent = [c for c in ("customer_id", *margins.offers) if c not in uplift]
+    return _by_customer(uplift, table, list(margins.offers), "uplift")
+
+
+def _by_customer(frame: pd.DataFrame, table: pd.DataFrame, names: list[str], what: str) -> np.ndarray:
+    absent = [c for c in ("customer_id", *names) if c not in frame]
     if absent:
-        raise LoyaltyError(f"uplift has no column {absent[0]}; give customer_id and one column an offer")
-    given = uplift.set_index("customer_id")[list(margins.offers)]
+        raise LoyaltyError(f"{what} has no column {absent[0]}; give customer_id and one column an offer")
+    given = frame.set_index("customer_id")[names]
     strange = set(table["customer_id"]) - set(given.index)
     if strange:
-        raise LoyaltyError(f"{len(strange)} customers have no uplift; give a row for each, or leave them out")
-    return np.asarray(given.loc[table["customer_id"]].to_numpy(dtype=float))
+        raise LoyaltyError(f"{len(strange)} customers have no {what}; give a row for each, or leave them out")
+    values = given.loc[table["customer_id"]].to_numpy(dtype=float)
+    if len(values) != len(table) or not np.isfinite(values).all():
+        raise LoyaltyError(f"{what} is missing for some customers, or there twice; give one number each")
+    return np.asarray(values)
 
 
 def _choose(gain: np.ndarray, cost: np.ndarray, budget: float) -> tuple[np.ndarray, float]:
@@ -265,6 +278,7 @@ def _gains(
 def _plan(
     table: pd.DataFrame, margins: Margins, names: list[str], chosen: np.ndarray, p: np.ndarray, u: np.ndarray,
     drawn: np.ndarray, gain: np.ndarray, cost: np.ndarray, stake: np.ndarray, margin: np.ndarray,
+    seed: int,
 ) -> pd.DataFrame:  # fmt: skip
     rows = []
     for i in np.flatnonzero(chosen >= 0):
@@ -291,8 +305,11 @@ def _plan(
         "break_even_share",
         "payback_months",
     ]
-    plan = pd.DataFrame(rows, columns=columns)
-    return plan.sort_values("gain_yuan", ascending=False, kind="stable", ignore_index=True)
+    plan = pd.DataFrame(rows, columns=columns).sort_values(
+        "gain_yuan", ascending=False, kind="stable", ignore_index=True
+    )
+    alone = np.random.default_rng(seed).permutation(len(plan)) < round(CONTROL_SHARE * len(plan))
+    return plan.assign(control=alone)
 
 
 def payback_months(cost_yuan: float, uplift_share: float, margin_yuan_per_year: float) -> float:

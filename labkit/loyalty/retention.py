@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
+from scipy.stats import poisson
 
+from labkit.estimates import Estimate
 from labkit.lab import Lab
+from labkit.loyalty.cells import month_number
 from labkit.loyalty.errors import LoyaltyError
 from labkit.loyalty.hazard import HazardModel, fit_hazard
 from labkit.loyalty.policy import break_even_uplift, expected_gain
@@ -48,10 +51,48 @@ def fit_departures(spells: Spells) -> HazardModel:
     left = int((own["kind"] == "supplier").sum())
     if left < FEWEST:
         raise LoyaltyError(f"{left} business customers left for another supplier; hazards want {FEWEST} or more")
+    has = own["contract_end_months"].notna()
+    # Where exactly those with a contract may buy directly the two cannot be told apart: the contract stands for both.
+    told = len(own.groupby([has, "direct"]).size()) > 2
     return fit_hazard(
-        own, "duration_months", "kind", ["direct"] if len(own["direct"].unique()) > 1 else [], entry="entry_months", bands=(0,),
-        renewal="contract_end_months" if own["contract_end_months"].notna().any() else None, renewal_bands=(-1, 5),
+        own, "duration_months", "kind", ["direct"] if told else [], entry="entry_months", bands=(0,),
+        renewal="contract_end_months" if has.any() else None, renewal_bands=(-1, 5), base={"renewal": "6+"},
     )  # fmt: skip
+
+
+def foretell_departures(spells: Spells, months: int = 12) -> tuple[Estimate, int]:
+    """Business customers foretold to leave to the market in the last months of the data, from what came before, and those who did.
+
+    Returns
+    -------
+    foretold : Estimate
+        Its ends are those of a count that varies by chance around what was foretold (Poisson, 95 %).
+    seen : int
+
+    Raises
+    ------
+    LoyaltyError
+        If too few left before, or nobody was there then.
+    """
+    own = spells.table[spells.table["customer_class"] != "residential"].reset_index(drop=True)
+    split = month_number(pd.Series([spells.last_month]))[0] - months
+    at = split - month_number(own["start"]) + 1
+    before = own.assign(
+        duration_months=np.minimum(own["duration_months"], at), left=own["left"] & (own["duration_months"] <= at)
+    )
+    before = before.assign(reason=before["reason"].where(before["left"], ""))
+    before = before[before["duration_months"] > before["entry_months"]].reset_index(drop=True)
+    model = fit_departures(replace(spells, table=before))
+    there = own[(own["duration_months"] > at) & (own["entry_months"] < at + months)].copy()
+    if there.empty:
+        raise LoyaltyError(f"nobody was there {months} months before the end of the data; take fewer months")
+    there["alive_until"] = np.maximum(at[there.index], there["entry_months"])
+    there["direct"] = np.where(there["may_buy_directly"], "allowed", "not_allowed")
+    chance = _leaves(model, there.reset_index(drop=True), None, months)
+    expected = float(chance.sum())
+    seen = int((there["left_to_market"]).sum())
+    low, high = poisson.ppf([0.025, 0.975], expected)
+    return Estimate(expected, float(low), float(high), len(there)), seen
 
 
 def customers_today(lab: Lab, spells: Spells) -> pd.DataFrame:
@@ -149,9 +190,9 @@ def retention_cards(
     return cards
 
 
-def _leaves(model: HazardModel, own: pd.DataFrame, params: dict[str, pd.Series]) -> np.ndarray:
-    """Chance of leaving to the market within a year."""
-    rates = model.monthly_rates(own, 12, params=params)
+def _leaves(model: HazardModel, own: pd.DataFrame, params: dict[str, pd.Series] | None, months: int = 12) -> np.ndarray:
+    """Chance of leaving to the market within so many months."""
+    rates = model.monthly_rates(own, months, params=params)
     total = np.asarray(sum(rates.values()))
     stays = np.exp(-np.cumsum(total, axis=1))
     before = np.column_stack([np.ones(len(stays)), stays[:, :-1]])
@@ -177,7 +218,7 @@ def _card(
     ]
     zh = [
         f"一年内转向其他售电公司、直接交易或自发电的可能性：{p:.1%}（95% 区间 {low:.1%}～{high:.1%}）。",
-        f"涉及的购售电价差：{margins.horizon_years} 年合计 {stake:,.0f} 元，每年 {margin:,.0f} 元；若仅更换售电方，输配电费不受影响。",
+        f"流失风险对应的购售电价差：{margins.horizon_years} 年合计 {stake:,.0f} 元，每年 {margin:,.0f} 元；若仅更换售电方，输配电费不受影响。",
     ]
     more_en, more_zh = [], []
     if np.isfinite(ends) and ends > 12:

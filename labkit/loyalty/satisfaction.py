@@ -10,6 +10,8 @@ from scipy import stats
 
 from labkit.estimates import Estimate, estimate_ratio
 from labkit.loyalty.errors import LoyaltyError
+from labkit.loyalty.moments import survey_weights
+from labkit.loyalty.risk_sets import group_codes
 from labkit.schema import SURVEY_DIMENSIONS
 
 #: With fewer customers than this an index has no interval.
@@ -88,11 +90,17 @@ def satisfaction_index(
     66.7
     """
     score = _score(surveys, items)
-    w = surveys[weights].astype(float).fillna(1.0) if weights and weights in surveys else pd.Series(1.0, surveys.index)
+    w = survey_weights(surveys, weights)
     keys = [] if by is None else [by] if isinstance(by, str) else list(by)
+    for column in [*keys, clusters]:
+        if column not in surveys:
+            raise LoyaltyError(f"the surveys have no column {column}; bring it, or name another")
+    group_codes(surveys, clusters)
     known = score.notna()
     frame = pd.DataFrame({"top": score * w, "bottom": w, "score": score, "who": surveys[clusters]})[known]
-    groups = [((), frame)] if not keys else frame.groupby([surveys.loc[known, k] for k in keys], sort=True)
+    groups = (
+        [((), frame)] if not keys else frame.groupby([surveys.loc[known, k] for k in keys], sort=True, dropna=False)
+    )
     rows = []
     for name, part in groups:
         sums = part.groupby("who")[["top", "bottom"]].sum()
@@ -140,7 +148,7 @@ def index_change(
         If a period has no answers, or all together come from fewer than 5 customers.
     """
     score = _score(surveys, item) * 100
-    w = surveys[weights].astype(float).fillna(1.0) if weights and weights in surveys else pd.Series(1.0, surveys.index)
+    w = survey_weights(surveys, weights)
     pulls = pd.Series(0.0, surveys.index)
     means = []
     for name, sign in ((before, -1.0), (after, 1.0)):

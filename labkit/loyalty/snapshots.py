@@ -44,6 +44,11 @@ def churn_table(
     ------
     LoyaltyError
         If a horizon does not lie in the data.
+
+    Notes
+    -----
+    The end of a contract is today's entry: where contracts are renewed within the data the old end is lost, and what is
+    left on an earlier day is known too well.
     """
     last = pd.Timestamp(lab.period[1])
     parts = []

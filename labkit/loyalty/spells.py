@@ -57,7 +57,8 @@ def read_spells(lab: Lab) -> Spells:
     Notes
     -----
     Departures are seen from the first billed month (or the first reading) to the last whole month; who had left before
-    is not in the data, which is why `entry_months` must be handed to every model.
+    is not in the data, which is why `entry_months` must be handed to every model. ``contract_end_on`` is today's entry: a
+    renewal within the data has written over the old end.
     """
     wanted = [
         "customer_id", "connected_on", "left_on", "left_reason", "contract_end_on", "customer_class", "settlement", "voltage_kv",

@@ -65,7 +65,8 @@ class StateModel:
         Notes
         -----
         Product of the monthly transition matrices (Aalen and Johansen 1978): no constant rates are assumed, but that the way
-        on depends on the state and the month, not on the way there.
+        on depends on the state and the month, not on the way there. A state in which nobody was watched, such as that of
+        customers who have left the data, keeps whom it gets: `rates` has no row out of it.
         """
         if start not in self.states:
             raise LoyaltyError(f"start is {start!r}, expected one of {', '.join(self.states)}")
@@ -163,7 +164,21 @@ def fit_states(stays: pd.DataFrame, states: Sequence[str] = (*STATES, GONE), *, 
     >>> rates[["state", "to_state", "moves_count"]].to_numpy().tolist()
     [['agency', 'retailer', 1], ['retailer', 'agency', 1]]
     """
+    absent = [c for c in ("customer_id", "state", "from_month", "to_month", "next_state") if c not in stays]
+    if absent:
+        raise LoyaltyError(
+            f"the stays have no column {absent[0]}; give customer_id, state, from_month, to_month, next_state"
+        )
     table = stays.reset_index(drop=True)
+    months_ok = (
+        np.isfinite(table[["from_month", "to_month"]].to_numpy(dtype=float)).all() and (table["from_month"] >= 0).all()
+    )
+    if not months_ok:
+        raise LoyaltyError("from_month or to_month is missing or below 0; count from the beginning of the window")
+    if (table["state"] == table["next_state"]).any():
+        raise LoyaltyError(
+            f"{int((table['state'] == table['next_state']).sum())} stays lead to their own state; join them with the next"
+        )
     strange = (set(table["state"]) | set(table["next_state"].dropna())) - set(states) - {""}
     if strange:
         raise LoyaltyError(f"{sorted(strange)[0]!r} is no state; expected {', '.join(states)}, or give `states`")

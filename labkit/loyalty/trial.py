@@ -12,6 +12,7 @@ from scipy.stats import norm
 
 from labkit.estimates import Estimate, estimate_share
 from labkit.loyalty.errors import LoyaltyError
+from labkit.loyalty.risk_sets import read_numbers
 
 #: Of everybody whom a policy would approach, the part that is left alone so that effects stay measurable.
 CONTROL_SHARE = 0.10
@@ -113,7 +114,7 @@ def detectable_effect(
 
 
 def _arms(stays: ArrayLike, treated: ArrayLike) -> tuple[np.ndarray, np.ndarray]:
-    y, t = np.asarray(stays, dtype=float), np.asarray(treated, dtype=float)
+    y, t = read_numbers(stays, "the outcome"), read_numbers(treated, "treated")
     if len(y) != len(t) or not np.isin(t, (0, 1)).all() or not np.isfinite(y).all():
         raise LoyaltyError("expected one outcome and one arm (0 or 1) a customer, none missing")
     if (t == 1).sum() < 2 or (t == 0).sum() < 2:
@@ -166,11 +167,16 @@ def qini_curve(stays: ArrayLike, treated: ArrayLike, score: ArrayLike) -> pd.Dat
     Radcliffe (2007). Kept up to a place: stayers among the treated less those among the others, scaled to as many.
     """
     y, t = _arms(stays, treated)
-    order = np.argsort(-np.asarray(score, dtype=float), kind="stable")
-    y, t = y[order], t[order]
-    n1, n0 = np.cumsum(t), np.cumsum(~t)
-    kept = np.cumsum(y * t) / np.maximum(n1, 1) - np.cumsum(y * ~t) / np.maximum(n0, 1)
-    share = np.arange(1, len(y) + 1) / len(y)
+    s = read_numbers(score, "score")
+    if len(s) != len(y) or not np.isfinite(s).all():
+        raise LoyaltyError("score must be one number a customer, none missing")
+    order = np.argsort(-s, kind="stable")
+    y, t, s = y[order], t[order], s[order]
+    # Customers with the same score are approached together: the curve has a point where each score ends.
+    last = np.append(s[1:] != s[:-1], True)
+    n1, n0 = np.cumsum(t)[last], np.cumsum(~t)[last]
+    kept = np.cumsum(y * t)[last] / np.maximum(n1, 1) - np.cumsum(y * ~t)[last] / np.maximum(n0, 1)
+    share = np.flatnonzero(last) / len(y) + 1 / len(y)
     kept = np.where((n1 > 0) & (n0 > 0), kept * share, 0.0)
     return pd.DataFrame(
         {"approached_share": np.r_[0, share], "kept_share": np.r_[0, kept], "random_share": np.r_[0, share] * kept[-1]}

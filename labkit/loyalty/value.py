@@ -49,6 +49,7 @@ class Margins:
     wires_margin_yuan_per_kwh: Mapping[str, float]
     service_cost_yuan_per_year: Mapping[str, float]
     effect_spread: float
+    return_price_factor: float
     offers: Mapping[str, Offer]
 
 
@@ -129,16 +130,21 @@ class Values:
     table : DataFrame
         ``customer_id``, ``segment``, ``energy_margin_yuan``, ``wires_margin_yuan`` a year (service cost taken off the
         latter), ``leaves_in_year_share`` and ``market_share`` (of leaving to the market within a year), ``value_yuan``,
-        ``at_stake_yuan``: what is lost if it leaves to the market now; ``years_expected`` within the horizon.
+        ``at_stake_yuan``: what is lost if it leaves to the market now (energy margin, and that of wires as far as it would
+        generate itself); ``years_expected`` within the horizon.
     by_segment : DataFrame
         ``segment``, ``customers_count``, ``value_yuan`` (mean) with ``low``, ``high``, ``at_stake_yuan`` with ends,
         ``point_yuan`` with ends: what a point less of yearly departures is worth, a customer.
+    expected_loss_yuan : Estimate
+        At stake times the chance of leaving to the market within a year, over all customers; ends from the hazards'
+        errors (the customers are all there are).
     horizon_years : int
     discount_per_year : float
     """
 
     table: pd.DataFrame
     by_segment: pd.DataFrame
+    expected_loss_yuan: Estimate
     horizon_years: int
     discount_per_year: float
 
@@ -177,6 +183,11 @@ def value_customers(
         if column not in customers:
             raise LoyaltyError(f"the customers have no column {column}; bring it")
     table = customers[customers["energy_kwh"].notna()].reset_index(drop=True)
+    strange = sorted(set(table["customer_class"].astype(str)) - set(CUSTOMER_CLASSES))
+    if strange:
+        raise LoyaltyError(
+            f"customer_class has {strange[0]!r}, for which there is no margin; expected one of {', '.join(CUSTOMER_CLASSES)}"
+        )
     if table.empty:
         raise LoyaltyError("no customer has an energy use, so none has a margin; bring bills or readings")
     known = market if market is not None else tuple(r for r in model.reasons if r in MARKET_KINDS)
@@ -202,9 +213,13 @@ def value_customers(
         _worth(model.monthly_rates(table, margins.horizon_years * _MONTHS, params=p), energy, wires, margins, known)
         for p in model.draw_params(draws, seed)
     ]
+    lost = [float((d["market"] * d["at_stake"]).sum()) for d in drawn]
+    low, high = np.quantile(lost, [0.025, 0.975]) if drawn else (np.nan, np.nan)
+    expected = float((parts["market"] * parts["at_stake"]).sum())
     return Values(
-        out, _by_segment(out["segment"], parts, drawn, seed), margins.horizon_years, margins.discount_per_year
-    )
+        out, _by_segment(out["segment"], parts, drawn, seed), Estimate(expected, float(low), float(high), len(out)),
+        margins.horizon_years, margins.discount_per_year,
+    )  # fmt: skip
 
 
 def _worth(
@@ -221,9 +236,13 @@ def _worth(
     left = ((before - stays) * share)[:, :_MONTHS].sum(axis=1)
     worth_energy = customer_value(energy, stays, margins.discount_per_year)
     worth_wires = customer_value(wires, flows, margins.discount_per_year)
+    own = np.asarray(rates.get("own_generation", np.zeros_like(stays)))
+    ends_wires = np.divide(
+        own.sum(axis=1), to_market.sum(axis=1), out=np.zeros(len(stays)), where=to_market.sum(axis=1) > 0
+    )
     point = _point(stays, energy, margins)
     return {
-        "value": worth_energy + worth_wires, "at_stake": worth_energy, "leaves": 1 - stays[:, _MONTHS - 1], "market": left,
+        "value": worth_energy + worth_wires, "at_stake": worth_energy + ends_wires * np.maximum(worth_wires, 0), "leaves": 1 - stays[:, _MONTHS - 1], "market": left,
         "years": stays.sum(axis=1) / _MONTHS, "point": point,
     }  # fmt: skip
 
@@ -252,15 +271,3 @@ def _by_segment(
         rows.append(tuple(row))
     columns = [f"{m}{e}" for m in ("value", "at_stake", "point") for e in ("_yuan", "_low_yuan", "_high_yuan")]
     return pd.DataFrame(rows, columns=["segment", "customers_count", *columns])
-
-
-def total_at_stake(values: Values) -> Estimate:
-    """Energy margin expected to be lost to the market within a year [yuan, present value], over all customers.
-
-    The interval is by bootstrap over customers; the hazards' own uncertainty is in `Values.by_segment`.
-    """
-    x = (values.table["market_share"] * values.table["at_stake_yuan"]).to_numpy()
-    rng = np.random.default_rng(0)
-    sums = [x[rng.integers(0, len(x), len(x))].sum() for _ in range(500)]
-    low, high = np.quantile(sums, [0.025, 0.975])
-    return Estimate(float(x.sum()), float(low), float(high), len(x))

@@ -149,6 +149,28 @@ def test_every_trap_is_found_and_only_where_it_is(table: pd.DataFrame) -> None:
     assert trap(clean.assign(leaves=1 - y)) == {"most_leave"}
 
 
+def test_who_has_no_entity_stands_for_itself(table: pd.DataFrame) -> None:
+    few = table.drop(columns=["entity_score", "since"]).assign(entity=table["entity"].where(table.index % 10 == 0))
+    model = loyalty.churn_model(few, "leaves", id="id", group="entity", models=("logit",))
+    assert model.folds["test_count"].max() < 0.25 * len(few)
+
+
+def test_repeated_rows_make_no_model_surely_better(table: pd.DataFrame) -> None:
+    one = table.drop(columns=["entity_score", "since"]).head(1200)
+    five = pd.concat([one] * 4, ignore_index=True)
+    widths = []
+    for rows in (one, five):
+        gain = loyalty.churn_model(rows, "leaves", id="id", folds=2).gain
+        widths.append(gain.high - gain.low)
+    assert widths[1] > 0.6 * widths[0]
+
+
+def test_dates_are_seen_however_they_are_written(table: pd.DataFrame) -> None:
+    clean = table.drop(columns=["entity_score", "since"])
+    for date in ("2016/03/01", "2016.03.01", pd.Timestamp("2016-03-01", tz="Asia/Shanghai")):
+        assert "later_date" in trap(clean.assign(ends=date), reference_date="2016-01-01"), date
+
+
 def test_findings_name_no_customer_and_speak_both_languages(table: pd.DataFrame) -> None:
     twice = table.copy()
     twice.loc[twice.index[-3:], "id"] = twice["id"].iloc[:3].to_numpy()
@@ -160,7 +182,7 @@ def test_findings_name_no_customer_and_speak_both_languages(table: pd.DataFrame)
 
 @pytest.mark.parametrize(("change", "options", "says"), [
     ({"leaves": 0}, {}, "none leave"), ({"leaves": "yes"}, {}, "values other than 0 and 1"), ({}, {"models": ["forest"]}, "expected some of"),
-    ({"leaves": [1] * 5 + [0] * 2995}, {}, "5 of 3000 leave"), ({}, {"features": ["since"]}, "no column is left"),
+    ({}, {"features": ["absent"]}, "no column absent"), ({"leaves": [1] * 5 + [0] * 2995}, {}, "5 of 3000 leave"), ({}, {"features": ["since"]}, "no column is left"),
 ])  # fmt: skip
 def test_tables_that_cannot_be_are_refused(table: pd.DataFrame, change: dict, options: dict, says: str) -> None:
     with pytest.raises(loyalty.LoyaltyError, match=says):

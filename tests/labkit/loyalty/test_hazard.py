@@ -128,6 +128,21 @@ def test_a_cox_model_says_the_same() -> None:
     assert grouped["standard_error"] == pytest.approx(cox["standard_error"], rel=0.03)
 
 
+def test_many_departures_a_month_for_two_reasons_are_minded() -> None:
+    rng = np.random.default_rng(16)
+    t = rng.exponential(1 / 0.45, 40_000)
+    reason = np.where(t <= 6, np.where(rng.random(40_000) < 0.25 / 0.45, "a", "b"), "")
+    table = pd.DataFrame({"t": np.ceil(t).clip(max=6).astype(int), "reason": reason})
+    model = loyalty.fit_hazard(table, "t", "reason", bands=(0,))
+    assert np.exp(model.params.loc["const"]).tolist() == pytest.approx([0.25, 0.20], abs=0.008)
+    assert model.predict_survival(pd.DataFrame(index=[0]), [3]).iloc[0, 0] == pytest.approx(np.exp(-1.35), abs=0.01)
+
+
+def test_the_base_is_what_was_asked_for(model: loyalty.HazardModel, customers: pd.DataFrame) -> None:
+    again = loyalty.fit_hazard(customers, "duration", "reason", ["kind"], entry="entry", base={"kind": "b"})
+    assert "kind=b" not in set(again.summary["term"]) and "kind=a" in set(again.summary["term"])
+
+
 def test_predictions_add_up_and_mind_the_clocks(model: loyalty.HazardModel, customers: pd.DataFrame) -> None:
     some = customers.head(50).assign(start="2024-01")
     times = [6, 12, 24]
@@ -167,7 +182,8 @@ def test_errors_by_entity_are_wider_where_siblings_leave_together() -> None:
     ({}, {"calendar": pd.DataFrame({"g": [1.0]}, index=["2024-01"])}, "want `start`"),
     ({}, {"calendar": pd.DataFrame({"g": [1.0]}, index=["2024-01"]), "start": "start"}, "no row for 2024-02"),
     ({"start": "soon"}, {"calendar": pd.DataFrame({"g": [1.0]}, index=["2024-01"]), "start": "start"}, "no months"),
-    ({}, {"clusters": "few"}, "too few for errors by cluster"),
+    ({}, {"clusters": "few"}, "too few for errors by cluster"), ({"t": 1, "e": 1}, {}, "all left .left. in the first month"),
+    ({"t": 0}, {}, "40 rows have a t below 1"), ({}, {"bands": (6, 12)}, "begin at 0"), ({"e": ["month"] * 40}, {}, "called 'month'"),
 ])  # fmt: skip
 def test_what_cannot_be_fitted_is_refused(change: dict, options: dict, says: str) -> None:
     table = pd.DataFrame({"t": 6, "e": [1] * 8 + [0] * 32, "start": "2024-01", "few": [1, 2] * 20})
@@ -260,5 +276,11 @@ def test_states_with_return_are_found_again() -> None:
     assert len(model.plot(later[later["month"] == 24]).lines) == 3
     with pytest.raises(loyalty.LoyaltyError, match="overlap"):
         loyalty.fit_states(pd.concat([stays, stays.head(1)]), ("agency", "retailer", "direct_purchase"))
+    with pytest.raises(loyalty.LoyaltyError, match="below 0"):
+        loyalty.fit_states(stays.assign(from_month=-3), ("agency", "retailer", "direct_purchase"))
+    with pytest.raises(loyalty.LoyaltyError, match="to their own state"):
+        loyalty.fit_states(stays.assign(next_state=stays["state"]), ("agency", "retailer", "direct_purchase"))
+    with pytest.raises(loyalty.LoyaltyError, match="no column next_state"):
+        loyalty.fit_states(stays.drop(columns="next_state"))
     with pytest.raises(loyalty.LoyaltyError, match="is no state"):
         loyalty.fit_states(stays, ("agency", "retailer"))

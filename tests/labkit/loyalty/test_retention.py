@@ -149,11 +149,29 @@ def test_values_and_policy_of_the_lab_fit_together(lab: Lab, spells: loyalty.Spe
     values = loyalty.value_today(lab, spells, draws=20)
     active = spells.table[~spells.table["left"] & (spells.table["customer_class"] != "residential")]
     assert set(values.table["customer_id"]) <= set(active["customer_id"]) and len(values.table) > 0.95 * len(active)
-    found = loyalty.total_at_stake(values)
+    found = values.expected_loss_yuan
     assert found.value == pytest.approx((values.table["market_share"] * values.table["at_stake_yuan"]).sum())
+    assert found.low < found.value < found.high
     policy = loyalty.retention_policy(values.table, loyalty.read_margins(), 50_000, draws=100)
     told = policy.comparison.set_index("policy")
     assert told.loc["uplift_times_value", "gain_yuan"] == told["gain_yuan"].max()
     assert told.loc["uplift_times_value", "spent_yuan"] <= 50_000
     assert policy.plan["cost_yuan"].sum() == pytest.approx(told.loc["uplift_times_value", "spent_yuan"])
     assert (policy.plan["break_even_share"] < policy.plan["uplift_share"]).all()
+    assert policy.plan["control"].sum() == round(0.1 * len(policy.plan))
+
+
+def test_last_years_departures_are_foretold_from_the_year_before(spells: loyalty.Spells) -> None:
+    foretold, seen = loyalty.foretell_departures(spells)
+    assert foretold.low <= seen <= foretold.high and foretold.low < foretold.value < foretold.high
+
+
+def test_what_cannot_be_told_apart_is_refused_or_joined(spells: loyalty.Spells) -> None:
+    # In the sample exactly those with a contract may buy directly.
+    terms = loyalty.fit_departures(spells).summary["term"]
+    assert not terms.str.startswith("direct").any() and terms.str.startswith("renewal").any()
+    firms = spells.table[spells.table["customer_class"] != "residential"].assign(
+        one=lambda t: t["may_buy_directly"].astype(float), two=lambda t: 2 * t["one"] + 1
+    )
+    with pytest.raises(loyalty.LoyaltyError, match="two follows from the other covariates"):
+        loyalty.fit_hazard(firms, "duration_months", "left", ["one", "two"], entry="entry_months")

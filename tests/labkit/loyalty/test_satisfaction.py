@@ -140,7 +140,8 @@ def test_one_answer_repeated_tells_nothing_of_the_spread(surveys: pd.DataFrame) 
 
 
 @pytest.mark.parametrize(("change", "items", "says"), [
-    ({}, "mood", "no item mood"), ({"overall": 11}, "overall", "outside 1 to 10"), ({"overall": np.nan}, "overall", "nobody answered"),
+    ({"weight": -1}, "overall", "weight is missing or below 0"), ({"weight": np.nan}, "overall", "weight is missing or below 0"),
+    ({"customer_id": None}, "overall", "customer_id is missing"), ({}, "mood", "no item mood"), ({"overall": 11}, "overall", "outside 1 to 10"), ({"overall": np.nan}, "overall", "nobody answered"),
 ])  # fmt: skip
 def test_answers_that_cannot_be_are_refused(surveys: pd.DataFrame, change: dict, items: str, says: str) -> None:
     with pytest.raises(loyalty.LoyaltyError, match=says):
@@ -212,6 +213,17 @@ def test_ordinal_slopes_and_their_check() -> None:
     assert check.loc["a", "p_value"] < 1e-4 and check.loc["a", "highest_slope"] > check.loc["a", "lowest_slope"] + 0.3
 
 
+def test_answers_told_without_fail_are_refused() -> None:
+    rng = np.random.default_rng(9)
+    x = pd.DataFrame(rng.normal(size=(400, 2)), columns=["a", "b"])
+    with pytest.raises(loyalty.LoyaltyError, match=r"without fail|does not settle"):
+        loyalty.fit_ordinal(pd.Series(np.digitize(x["a"], [-1, 0, 1])), x)
+    with pytest.raises(loyalty.LoyaltyError, match="c follows from the other"):
+        loyalty.fit_ordinal(pd.Series(rng.integers(1, 6, 400)), x.assign(c=x["a"] + x["b"]))
+    with pytest.raises(loyalty.LoyaltyError, match="too few for"):
+        loyalty.fit_ordinal(pd.Series([1, 2, 3]), x.head(3))
+
+
 def test_the_kind_of_a_driver_is_found() -> None:
     rng = np.random.default_rng(5)
     n = 4000
@@ -231,9 +243,23 @@ def test_the_kind_of_a_driver_is_found() -> None:
         "line": "one_dimensional",
         "nothing": "unclear",
     }
-    assert found.loc["basic", "penalty_low"] < 1.5 < found.loc["basic", "penalty_high"]
+    # 1.5 points over the 3.6 that the lowest fifth lies below the middle.
+    assert found.loc["basic", "penalty_low"] < 1.5 / 3.6 < found.loc["basic", "penalty_high"]
     with pytest.raises(loyalty.LoyaltyError, match="fewer than three kinds"):
         loyalty.penalty_reward(y, x.assign(basic=np.where(x["basic"] > 5, 1.0, 0.0)))
+
+
+def test_a_straight_driver_is_not_called_basic(surveys: pd.DataFrame) -> None:
+    # The sample's own skewed scores, with an outcome that is straight in them.
+    rng = np.random.default_rng(6)
+    x = loyalty.dimension_scores(surveys).dropna()
+    named = [
+        loyalty.penalty_reward(0.4 * x["supply"] + 0.2 * x["effort"] + rng.normal(0, 0.8, len(x)), x).set_index(
+            "driver"
+        )["kind"]
+        for _ in range(20)
+    ]
+    assert sum(kind["supply"] == "one_dimensional" for kind in named) >= 17
 
 
 def test_two_blocks_are_the_first_pair_of_singular_vectors(surveys: pd.DataFrame) -> None:
@@ -306,10 +332,11 @@ def test_measures_go_by_points_for_money(surveys: pd.DataFrame, tmp_path: Path) 
 
 def test_where_a_dimension_stands_is_told_with_its_doubt(surveys: pd.DataFrame) -> None:
     scores = loyalty.dimension_scores(surveys)
-    importance = driver_importance(
-        surveys["overall"], scores, weights=surveys["weight"], groups=surveys["customer_id"], draws=100
+    told = loyalty.importance_performance(surveys, loyalty.SCALES, draws=200)
+    plain = driver_importance(
+        surveys["overall"], scores, weights=surveys["weight"], groups=surveys["customer_id"], draws=20
     )
-    told = loyalty.importance_performance(importance, surveys, loyalty.SCALES)
+    assert told["share"].to_numpy() == pytest.approx(plain.table["share"].to_numpy())
     supply = told.set_index("driver").loc["supply"]
     assert supply["quadrant"] == "keep_up" and supply["quadrant_share"] > 0.95
     assert (told["quadrant_share"] <= 1).all() and told["quadrant_share"].min() < 0.9

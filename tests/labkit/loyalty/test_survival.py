@@ -273,6 +273,61 @@ def test_covariates_that_cannot_be_are_refused(table: pd.DataFrame) -> None:
         loyalty.fit_cox(first, "t", "e", ["x"])
 
 
+def test_before_anybody_was_seen_nothing_is_known(table: pd.DataFrame) -> None:
+    late = table.assign(entry=table["entry"] + 50, months=table["months"] + 50)
+    curve = loyalty.survival_curve(late["months"], late["left"], late["entry"])
+    assert np.isnan(curve.at([10, 49])["survival"]).all() and curve.at(50)["survival"].iloc[0] == 1
+    model = loyalty.fit_cox(late, "months", "left", ["price"], entry="entry")
+    assert model.predict_survival(late.head(1), [40, 60]).isna().all(axis=None)
+    assert model.predict_survival(late.head(1), [60], alive_until=52).notna().all(axis=None)
+    few = loyalty.survival_curve([2, 20, 20, 20, 20], [1, 0, 0, 0, 0]).given(10).at(15).iloc[0]
+    assert few["survival"] == 1 and few["low"] < 0.6
+
+
+def test_strata_without_pairs_do_not_spoil_the_concordance(table: pd.DataFrame) -> None:
+    lone = pd.concat([table, table.head(1).assign(area="alone", left=True)], ignore_index=True)
+    whole = loyalty.fit_cox(table, "months", "left", ["price"], strata="area").concordance
+    found = loyalty.fit_cox(lone, "months", "left", ["price"], strata="area").concordance
+    assert found.value == pytest.approx(whole.value, abs=0.01) and found.low < found.value < found.high
+
+
+@pytest.mark.parametrize(
+    ("since", "says"), [(np.nan, "alive_until is missing"), ([1, 2, 3], "3 values for 4"), ("soon", "words")]
+)
+def test_clocks_that_cannot_be_are_refused(table: pd.DataFrame, since: Any, says: str) -> None:
+    cox = loyalty.fit_cox(table, "months", "left", ["price"])
+    hazard = loyalty.fit_hazard(table.assign(months=table["months"].astype(int)), "months", "left", ["contract"])
+    for model in (cox, hazard):
+        with pytest.raises(loyalty.LoyaltyError, match=says):
+            model.predict_survival(table.head(4), [12], alive_until=since)
+
+
+@pytest.mark.parametrize(("change", "says"), [
+    ({"months": pd.Timestamp("2024-01-01")}, "duration holds dates"), ({"months": "long"}, "duration holds words"),
+    ({"left": "yes"}, "other than 0 and 1"),
+])  # fmt: skip
+def test_values_that_are_no_numbers_are_refused(table: pd.DataFrame, change: dict[str, Any], says: str) -> None:
+    odd = table.assign(**change)
+    with pytest.raises(loyalty.LoyaltyError, match=says):
+        loyalty.survival_curve(odd["months"], odd["left"])
+
+
+def test_scores_that_cannot_be_are_refused(table: pd.DataFrame) -> None:
+    d, left, n = table["months"], table["left"], len(table)
+    with pytest.raises(loyalty.LoyaltyError, match="risk must be one number"):
+        loyalty.auc_at(d, left, [0.1, 0.2], 12)
+    with pytest.raises(loyalty.LoyaltyError, match="not per cent"):
+        loyalty.brier_score(d, left, np.full(n, 50.0), 12)
+    with pytest.raises(loyalty.LoyaltyError, match="watched until 600"):
+        loyalty.calibration(d, left, np.full(n, 0.5), 600)
+    with pytest.raises(loyalty.LoyaltyError, match="when holds dates"):
+        loyalty.fit_cox(table.assign(when=pd.date_range("2024-01-01", periods=n)), "months", "left", ["price", "when"])
+    with pytest.raises(loyalty.LoyaltyError, match="entity is missing in 2 rows"):
+        loyalty.fit_cox(
+            table.assign(entity=table["entity"].where(table.index > 1)), "months", "left", ["price"], clusters="entity"
+        )
+
+
 def test_words_compare_with_the_most_frequent(table: pd.DataFrame) -> None:
     model = loyalty.fit_cox(table, "months", "left", ["price", "area"])
     most = table["area"].value_counts().index[0]

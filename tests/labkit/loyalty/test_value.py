@@ -119,6 +119,23 @@ def test_values_are_margins_times_chances(departures: loyalty.HazardModel) -> No
     assert seg["point_yuan"] == pytest.approx(energy / 12 * ((raised - stays) * discount).sum(), rel=1e-6)
 
 
+def test_own_generation_takes_the_wires_with_it() -> None:
+    months = pd.DataFrame(
+        {"t": [12] * 900 + [6] * 100, "kind": [""] * 900 + ["supplier"] * 50 + ["own_generation"] * 50}
+    )
+    model = loyalty.fit_hazard(months, "t", "kind", bands=(0,))
+    values = loyalty.value_customers(_customers(), model, loyalty.read_margins(), draws=20)
+    row = values.table.iloc[0]
+    rate = 2 * float(np.exp(model.params.loc["const", "supplier"]))
+    month = np.arange(1, 121)
+    discount = (1 / 1.08) ** (month / 12)
+    energy = 22_000 / 12 * (np.exp(-rate * month) * discount).sum()
+    wires = (50_000 - 240) / 12 * (np.exp(-rate / 2 * month) * discount).sum()
+    assert row["at_stake_yuan"] == pytest.approx(energy + wires / 2, rel=1e-6)
+    with pytest.raises(loyalty.LoyaltyError, match="'factory', for which there is no margin"):
+        loyalty.value_customers(_customers().assign(customer_class="factory"), model, loyalty.read_margins())
+
+
 def test_a_segment_of_three_has_no_interval(departures: loyalty.HazardModel) -> None:
     few = _customers().assign(segment=["small"] * 3 + ["large"] * 37)
     told = loyalty.value_customers(few, departures, loyalty.read_margins(), segment="segment", draws=20).by_segment
@@ -190,6 +207,16 @@ def test_a_measured_uplift_is_taken_with_its_errors() -> None:
     assert found.uplift_known and found.plan["customer_id"].tolist() == ["a"]
     row = found.plan.iloc[0]
     assert row["low"] < row["gain_yuan"] < row["high"] and "experiment" in found.told()
+    # No offer prevents more departures than there would be.
+    bold = uplift.assign(**dict.fromkeys(names, 0.9))
+    sure = loyalty.retention_policy(customers, margins, 1e6, uplift=bold, uplift_error=error)
+    assert (sure.plan["uplift_share"] <= 0.2).all() and (sure.plan["gain_yuan"] <= sure.plan["high"] + 1e-6).all()
+    with pytest.raises(loyalty.LoyaltyError, match="uplift_error is missing for some|have no uplift_error"):
+        loyalty.retention_policy(customers, margins, 1e6, uplift=uplift, uplift_error=error.head(1))
+    with pytest.raises(loyalty.LoyaltyError, match="there twice"):
+        loyalty.retention_policy(pd.concat([customers, customers]), margins, 1e6)
+    with pytest.raises(loyalty.LoyaltyError, match="missing for some customers"):
+        loyalty.retention_policy(customers.assign(at_stake_yuan=np.nan), margins, 1e6)
     with pytest.raises(loyalty.LoyaltyError, match="wants its errors"):
         loyalty.retention_policy(customers, margins, 1e6, uplift=uplift)
     with pytest.raises(loyalty.LoyaltyError, match="1 customers have no uplift"):
@@ -228,6 +255,20 @@ def test_the_power_of_a_trial_is_how_often_it_shows_the_effect() -> None:
     assert np.isnan(loyalty.detectable_effect(0.05, 20))
     with pytest.raises(loyalty.LoyaltyError, match="between 0 and 1"):
         loyalty.trial_power(0.0, 0.5, 100)
+
+
+def test_scores_with_ties_are_approached_together() -> None:
+    rng = np.random.default_rng(25)
+    inside = 0
+    for k in range(60):
+        x, treated = rng.integers(0, 2, 800), rng.random(800) < 0.5
+        stays = (rng.random(800) < 0.6 + 0.2 * x * treated).astype(int)
+        found = loyalty.measure_qini(stays, treated, x, draws=100, seed=k)
+        assert found.low <= found.value <= found.high
+        inside += found.low < 0.025 < found.high  # half of the area of a triangle of height 0.05 over all
+    assert inside >= 50
+    flat = loyalty.measure_qini([1] * 50 + [0] * 50, [1] * 50 + [0] * 50, [1.0] * 100, draws=20)
+    assert flat.value == 0
 
 
 def test_a_trial_shows_what_a_score_and_a_policy_are_worth() -> None:
