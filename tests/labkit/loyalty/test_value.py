@@ -211,7 +211,7 @@ def test_a_measured_uplift_is_taken_with_its_errors() -> None:
     bold = uplift.assign(**dict.fromkeys(names, 0.9))
     sure = loyalty.retention_policy(customers, margins, 1e6, uplift=bold, uplift_error=error)
     assert (sure.plan["uplift_share"] <= 0.2).all() and (sure.plan["gain_yuan"] <= sure.plan["high"] + 1e-6).all()
-    with pytest.raises(loyalty.LoyaltyError, match="uplift_error is missing for some|have no uplift_error"):
+    with pytest.raises(loyalty.LoyaltyError, match=r"uplift_error is missing for some|have no uplift_error"):
         loyalty.retention_policy(customers, margins, 1e6, uplift=uplift, uplift_error=error.head(1))
     with pytest.raises(loyalty.LoyaltyError, match="there twice"):
         loyalty.retention_policy(pd.concat([customers, customers]), margins, 1e6)
