@@ -105,6 +105,9 @@ def count_cells(
     for column in (duration, event, *covariates, *(c for c in (entry, start, renewal) if c)):
         if column not in table:
             raise LoyaltyError(f"the table has no column {column}; its columns are {', '.join(map(str, table))}")
+    odd = sorted({"const", *_TAKEN} & set(covariates))
+    if odd:
+        raise LoyaltyError(f"a covariate is called {odd[0]!r}, as a term of the model is; name it otherwise")
     why = reasons_of(table[event])
     late = None if entry is None else table[entry]
     sets = read_times(table[duration], (why != "").to_numpy(), late)

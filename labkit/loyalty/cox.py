@@ -63,6 +63,18 @@ class CoxModel:
         return pd.Series(self.coefficients, self.design.names, name="coefficient")
 
     @cached_property
+    def baseline(self) -> pd.DataFrame:
+        """``stratum`` (empty without strata), ``time``, ``hazard`` (cumulative) and ``survival`` where all covariates are at their means.
+
+        Right-continuous: the value at a time counts those who left at it, and holds until the next.
+        """
+        parts = [
+            b[["time", "hazard"]].assign(stratum=name, survival=np.exp(-b["hazard"]))
+            for name, b in self.baselines.items()
+        ]
+        return pd.concat(parts, ignore_index=True)[["stratum", "time", "hazard", "survival"]]
+
+    @cached_property
     def summary(self) -> pd.DataFrame:
         """``covariate``, ``coefficient``, ``standard_error``, ``hazard_ratio`` with ``low``, ``high`` (95 %), ``z``, ``p_value``."""
         b, se = self.coefficients, np.sqrt(np.diag(self.covariance))

@@ -29,6 +29,9 @@ def dimension_scores(surveys: pd.DataFrame, scales: Mapping[str, Sequence[str]] 
     [7.0, 4.0]
     """
     scales = SCALES if scales is None else scales
+    absent = [item for own in scales.values() for item in own if item not in surveys]
+    if absent:
+        raise LoyaltyError(f"the surveys have no item {absent[0]}; bring it, or leave its scale out")
     return pd.DataFrame({name: surveys[list(items)].astype(float).mean(axis=1) for name, items in scales.items()})
 
 

@@ -176,7 +176,7 @@ def test_errors_by_entity_are_wider_where_siblings_leave_together() -> None:
 
 
 @pytest.mark.parametrize(("change", "options", "says"), [
-    ({}, {"covariates": ["leaves"]}, "same leaves, so it tells them without fail"),
+    ({"const": 1}, {"covariates": ["const"]}, "called 'const'"), ({}, {"covariates": ["leaves"]}, "same leaves, so it tells them without fail"),
     ({"t": 2.5}, {}, "parts of months"),
     ({"e": [2] + [0] * 39}, {}, "other than 0 and 1"),
     ({}, {"calendar": pd.DataFrame({"g": [1.0]}, index=["2024-01"])}, "want `start`"),

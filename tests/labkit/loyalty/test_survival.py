@@ -168,6 +168,9 @@ def test_late_entry_is_minded_in_the_baseline() -> None:
     seen = end > entry
     table = pd.DataFrame({"t": end, "left": t <= 90, "entry": entry, "x": rng.normal(size=n)})[seen]
     base = loyalty.fit_cox(table, "t", "left", ["x"], entry="entry").baselines[""].set_index("time")["hazard"]
+    model = loyalty.fit_cox(table, "t", "left", ["x"], entry="entry")
+    at_mean = model.predict_survival(pd.DataFrame({"x": model.means}), [30]).iloc[0, 0]
+    assert model.baseline.set_index("time")["survival"][30] == pytest.approx(at_mean)
     assert base[30] == pytest.approx(0.6, abs=0.02) and base[60] == pytest.approx(1.2, abs=0.03)
     naive = loyalty.fit_cox(table, "t", "left", ["x"]).baselines[""].set_index("time")["hazard"]
     assert naive[30] < 0.45
