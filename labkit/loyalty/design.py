@@ -10,6 +10,9 @@ import pandas as pd
 
 from labkit.loyalty.errors import LoyaltyError
 
+#: Share of a number's variance below which others have said it already.
+_NOTHING_LEFT = 1e-9
+
 
 @dataclass(frozen=True)
 class Design:
@@ -123,9 +126,16 @@ def refuse_doubled(x: np.ndarray, names: Sequence[str], weights: np.ndarray | No
         With the name of the first that does.
     """
     w = np.ones(len(x)) if weights is None else weights
-    centred = (x - np.average(x, axis=0, weights=w)) * np.sqrt(w / w.sum())[:, None]
-    scaled = centred / np.maximum(np.sqrt((centred**2).sum(axis=0)), 1e-12)
-    doubled = np.abs(np.diag(np.linalg.qr(scaled, mode="r"))) < 1e-7
+    mean = np.average(x, axis=0, weights=w)
+    sums = (x * (w / w.sum())[:, None]).T @ x - np.outer(mean, mean)
+    sd = np.sqrt(np.maximum(np.diag(sums), 1e-300))
+    rest = sums / np.outer(sd, sd)
+    # What is left of each once those before it are taken out, as in a regression on them.
+    doubled = np.zeros(len(names), dtype=bool)
+    for k in range(len(names)):
+        doubled[k] = rest[k, k] < _NOTHING_LEFT
+        if not doubled[k]:
+            rest = rest - np.outer(rest[:, k], rest[k]) / rest[k, k]
     if len(x) < len(names) or doubled.any():
         raise LoyaltyError(
             f"{names[int(np.argmax(doubled))]} follows from the other covariates, so effects cannot be told apart; leave one of them out"
