@@ -15,7 +15,8 @@ from labkit.loyalty.cox import CoxModel, fit_cox
 from labkit.loyalty.curves import SurvivalCurve, survival_curve
 from labkit.loyalty.drawings import plot_importance_performance, plot_index, plot_ratios
 from labkit.loyalty.errors import LoyaltyError
-from labkit.loyalty.hazard import HazardModel, fit_hazard
+from labkit.loyalty.hazard import fit_hazard
+from labkit.loyalty.hazard_model import HazardModel
 from labkit.loyalty.incidence import CumulativeIncidence, cumulative_incidence
 from labkit.loyalty.leaks import TRAPS, find_leaks
 from labkit.loyalty.levers import (

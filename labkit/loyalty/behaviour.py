@@ -9,7 +9,8 @@ import pandas as pd
 
 from labkit.estimates import Estimate
 from labkit.loyalty.errors import LoyaltyError
-from labkit.loyalty.hazard import HazardModel, fit_hazard
+from labkit.loyalty.hazard import fit_hazard
+from labkit.loyalty.hazard_model import HazardModel
 from labkit.loyalty.spells import Spells, spells_after_answers
 
 

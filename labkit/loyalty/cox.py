@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -19,6 +18,7 @@ from labkit.loyalty.design import Design, numbers_of
 from labkit.loyalty.errors import LoyaltyError
 from labkit.loyalty.proportional import check_proportional, score_residuals
 from labkit.loyalty.risk_sets import RiskSets, group_codes, read_since, read_times
+from labkit.loyalty.settling import may_not_settle
 
 #: A customer is at risk only after its entry; PHReg takes the moment itself in.
 _JUST_AFTER = 1e-6
@@ -345,9 +345,7 @@ def _notes(sets: RiskSets, design: Design) -> tuple[str, ...]:
 def _fit(sets: RiskSets, x: np.ndarray, late: bool, which: np.ndarray | None) -> tuple[np.ndarray, np.ndarray]:
     entry = sets.entry + _JUST_AFTER if late else None
     model = PHReg(sets.duration, x, status=sets.event.astype(int), entry=entry, strata=which, ties="efron")
-    with warnings.catch_warnings():
-        # What has no end is told by its size below, in words about the covariate.
-        warnings.simplefilter("ignore")
+    with may_not_settle():
         try:
             fit = model.fit(disp=0)
             return np.asarray(fit.params), np.asarray(fit.cov_params())

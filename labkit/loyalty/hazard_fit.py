@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from labkit.loyalty.cells import Cells, count_cells, month_number
 from labkit.loyalty.design import refuse_doubled
 from labkit.loyalty.errors import LoyaltyError
 from labkit.loyalty.risk_sets import group_codes
+from labkit.loyalty.settling import may_not_settle
 
 _GROUPS = 40
 _ENDLESS = 15.0
@@ -154,8 +154,7 @@ def fit_reason(
     if like is not None:
         first = like.params.reindex(names).to_numpy() * scale
     family = sm.families.Binomial(link=sm.families.links.CLogLog())
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # what does not settle is told below, in words about the covariate
+    with may_not_settle():
         fit = sm.GLM(np.column_stack([y[kept], n[kept] - y[kept]]), x / scale, family=family).fit(
             maxiter=100, start_params=first
         )

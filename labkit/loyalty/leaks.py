@@ -233,10 +233,14 @@ def as_dates(values: pd.Series) -> pd.Series | None:
 
 def single_auc(x: np.ndarray, y: np.ndarray) -> float:
     """How well one column alone orders those who leave, whichever way; 0.5 is not at all."""
-    ranks = rankdata(x)
+    auc = _area(x, y)
+    return max(auc, 1 - auc)
+
+
+def _area(x: np.ndarray, y: np.ndarray) -> float:
+    """Chance that one who leaves has a higher value than one who stays."""
     n1 = y.sum()
-    auc = (ranks[y == 1].sum() - n1 * (n1 + 1) / 2) / (n1 * (len(y) - n1))
-    return float(max(auc, 1 - auc))
+    return float((rankdata(x)[y == 1].sum() - n1 * (n1 + 1) / 2) / (n1 * (len(y) - n1)))
 
 
 def _column_traps(
@@ -291,8 +295,7 @@ def _score_traps(score: np.ndarray, y: np.ndarray, test: np.ndarray) -> list[tup
     if len(np.unique(s)) <= 2:
         found.append(("hard_labels", "", f"{len(np.unique(s))} values"))
     if len(np.unique(t)) == 2:
-        ranks, n1 = rankdata(s), t.sum()
-        auc = (ranks[t == 1].sum() - n1 * (n1 + 1) / 2) / (n1 * (len(t) - n1))
+        auc, n1 = _area(s, t), t.sum()
         spread = np.sqrt((len(t) + 1) / (12 * n1 * (len(t) - n1)))
         if auc < 0.5 - 1.96 * spread:
             found.append(("inverted_labels", "", f"area {auc:.3f}"))

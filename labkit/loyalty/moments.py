@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from labkit.importance import product_sums
 from labkit.loyalty.errors import LoyaltyError
 from labkit.loyalty.risk_sets import group_codes
 
@@ -60,12 +61,7 @@ def item_moments(surveys: pd.DataFrame, items: Sequence[str], weights: str | Non
         )
     who = group_codes(surveys, clusters) if clusters and clusters in surveys else np.arange(len(x))
     who = pd.factorize(who[whole])[0]
-    z = np.column_stack([np.ones(int(whole.sum())), x[whole] - x[whole].mean(axis=0)])
-    n, q = int(who.max()) + 1, z.shape[1]
-    sums = np.empty((n, q, q))
-    for i in range(q):
-        for j in range(i, q):
-            sums[:, i, j] = sums[:, j, i] = np.bincount(who, w[whole] * z[:, i] * z[:, j], n)
+    sums = product_sums(x[whole] - x[whole].mean(axis=0), w[whole], who)
     return Moments(sums, int(whole.sum()))
 
 

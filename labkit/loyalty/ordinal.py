@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import warnings
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,6 +12,7 @@ from statsmodels.miscmodels.ordinal_model import OrderedModel
 
 from labkit.loyalty.design import refuse_doubled
 from labkit.loyalty.errors import LoyaltyError
+from labkit.loyalty.settling import may_not_settle
 
 #: A step needs this share of the answers on either side for a slope of its own.
 _LEAST = 0.05
@@ -84,8 +84,7 @@ def fit_ordinal(
     refuse_doubled(z.to_numpy(), [str(c) for c in z])
     groups = np.arange(len(z)) if clusters is None else pd.factorize(clusters[known])[0]
     codes = pd.Series(np.searchsorted(steps, answer), index=z.index)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # whether it settled is asked below
+    with may_not_settle():
         fit = OrderedModel(codes, z, distr="logit").fit(method="bfgs", maxiter=500, disp=0)
     if not fit.mle_retvals["converged"]:
         raise LoyaltyError(

@@ -13,7 +13,8 @@ from labkit.estimates import Estimate
 from labkit.lab import Lab
 from labkit.loyalty.cells import month_number
 from labkit.loyalty.errors import LoyaltyError
-from labkit.loyalty.hazard import HazardModel, fit_hazard
+from labkit.loyalty.hazard import fit_hazard
+from labkit.loyalty.hazard_model import HazardModel
 from labkit.loyalty.policy import break_even_uplift, expected_gain
 from labkit.loyalty.spells import Spells, read_spells
 from labkit.loyalty.value import Margins, Values, read_margins, value_customers

@@ -14,7 +14,7 @@ from numpy.typing import ArrayLike
 from labkit.calendar import DATA
 from labkit.estimates import Estimate
 from labkit.loyalty.errors import LoyaltyError
-from labkit.loyalty.hazard import HazardModel
+from labkit.loyalty.hazard_model import HazardModel
 from labkit.loyalty.spells import MARKET_REASONS, WIRES_END
 from labkit.schema import CUSTOMER_CLASSES
 
