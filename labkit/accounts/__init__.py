@@ -19,15 +19,14 @@ from labkit.accounts.ranking import (
     tiers_by_period,
 )
 from labkit.accounts.sheet import (
-    AccountStudy,
     Section,
     render_sheet,
     sheet,
     sheet_file_name,
-    study_accounts,
     write_sheets,
     write_studies,
 )
+from labkit.accounts.study import AccountStudy, study_accounts
 from labkit.accounts.summary import (
     describe_loads,
     estimate_total_saving,

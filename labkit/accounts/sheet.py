@@ -5,25 +5,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from html import escape
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from jinja2 import Environment, FileSystemLoader
-from matplotlib.axes import Axes
 
 import labkit
-from labkit import figures, profiles, terms
-from labkit.accounts.advice import Advice, advise
+from labkit import figures, terms
 from labkit.accounts.assumptions import Assumptions
 from labkit.accounts.case import Item
-from labkit.accounts.load import AccountData, LoadAnalysis, analyse_load, read_accounts
-from labkit.accounts.ranking import find_trends, monthly_bills
+from labkit.accounts.sheet_drawings import draw_sheet, hours_table
+from labkit.accounts.study import AccountStudy, study_accounts
 from labkit.estimates import Estimate
 from labkit.lab import Lab
-from labkit.tariffs import Tariff, TariffError, power_factor_of, read_tariffs
+from labkit.tariffs import Tariff, TariffError, power_factor_of
 from labkit.terms import Language
 
 _HERE = Path(__file__).parent
@@ -43,65 +40,12 @@ _WORDS: dict[Language, dict[str, str]] = {
 }  # fmt: skip
 
 
-@dataclass(frozen=True, eq=False)
-class AccountStudy:
-    """All that a sheet shows, before it is put into words.
-
-    Attributes
-    ----------
-    trend : Series, optional
-        Its row of `find_trends`, judged among all business customers.
-    """
-
-    data: AccountData
-    load: LoadAnalysis
-    advice: Advice
-    trend: pd.Series | None = None
-
-
 @dataclass(frozen=True)
 class Section:
     """Lines under a heading that others add to a sheet, in its language."""
 
     title: str
     lines: tuple[str, ...]
-
-
-def study_accounts(
-    lab: Lab,
-    customer_ids: Sequence[str],
-    tariffs: Iterable[Tariff] | None = None,
-    assumptions: Assumptions | None = None,
-) -> tuple[dict[str, AccountStudy], dict[str, str]]:
-    """Load and advice of some accounts.
-
-    Returns
-    -------
-    studies, refused
-        By customer id: what is known, and why there is no sheet for the others.
-    """
-    offered = list(read_tariffs().values() if tariffs is None else tariffs)
-    data = read_accounts(lab, list(customer_ids))
-    system_kw, trends = profiles.system_load(lab), _trends(lab)
-    studies, refused = {}, {}
-    for name, account in data.items():
-        try:
-            studies[name] = AccountStudy(
-                account, analyse_load(account, system_kw), advise(account, offered, assumptions), trends.get(name)
-            )
-        except TariffError as error:
-            refused[name] = str(error)
-    return studies, refused
-
-
-def _trends(lab: Lab) -> dict[str, pd.Series]:
-    """Growth of every business customer, by its id."""
-    if not lab.has("bills"):
-        return {}
-    business = lab.run(lab.customers.filter(lab.customers.customer_class != "residential").select("customer_id"))
-    bills = monthly_bills(lab)
-    found = find_trends(bills[bills["customer_id"].isin(business["customer_id"])])
-    return {str(row["customer_id"]): row for _, row in found.iterrows()}
 
 
 def sheet(
@@ -167,8 +111,8 @@ def render_sheet(
             who=_who(study, language),
             answer=_answer(study, language),
             figures=_key_figures(study, language),
-            drawings=_drawings(study, language),
-            hours=_hours_table(study, language),
+            drawings=draw_sheet(study, language),
+            hours=hours_table(study, language, words["hour"]),
             to_do=[_item(item, language) for item in study.advice.to_do],
             not_to_do=[_item(item, language) for item in study.advice.not_to_do],
             changed=_changed(study, language),
@@ -257,84 +201,6 @@ def _key_figures(study: AccountStudy, language: Language) -> list[tuple[str, str
         ("与系统高峰同时率" if zh else "At the system's peak", coincidence, ends),
         ("功率因数" if zh else "Power factor", "–" if pf is None else f"{pf:.2f}", told),
     ]
-
-
-def plot_typical_days(typical: pd.DataFrame, language: Language, ax: Axes | None = None) -> Axes:
-    """Mean load by hour, a line a day type."""
-    with figures.style():
-        ax = ax or figures.new_axes(4.2, 2.25)
-    lines = {
-        terms.category("day_type", kind, language): part.set_index("hour")["mean_kw"]
-        for kind, part in typical.groupby("day_type", sort=False)
-    }
-    order = [terms.category("day_type", kind, language) for kind in ("workday", "weekend", "holiday")]
-    hour = "时刻" if language == "zh" else "hour of the day"
-    return figures.plot_day_profiles({k: lines[k] for k in order if k in lines}, unit="kW", hour_label=hour, ax=ax)
-
-
-def plot_duration(duration: pd.DataFrame, language: Language, ax: Axes | None = None) -> Axes:
-    """Load duration curve: how much of the time the load is above so many kW."""
-    with figures.style():
-        ax = ax or figures.new_axes(3.6, 2.25)
-        ax.plot(duration["time_share"] * 100, duration["kw"], color=figures.ACCENT, linewidth=2)
-        ax.fill_between(duration["time_share"] * 100, duration["kw"], color=figures.ACCENT, alpha=0.12, linewidth=0)
-        ax.set_xlim(0, 100)
-        ax.set_ylim(bottom=0)
-        ax.set_xlabel("时间占比 (%)" if language == "zh" else "share of time (%)", loc="right")
-        ax.set_title("kW", fontsize=10, color=figures.SOFT)
-        ax.grid(axis="y")
-        ax.set_axisbelow(True)
-    return ax
-
-
-def _drawings(study: AccountStudy, language: Language) -> list[tuple[str, str, str]]:
-    load, zh = study.load, language == "zh"
-    peak = load.typical.loc[load.typical["mean_kw"].idxmax()]
-    kind = terms.category("day_type", peak["day_type"], language)
-    half = float(load.duration.loc[load.duration["time_share"] == 0.5, "kw"].iloc[0])
-    share = f"{half / load.maximum_demand_kw:.0%}" if load.maximum_demand_kw > 0 else "–"
-    if zh:
-        titles = (f"{kind} {peak['hour']:g} 时负荷最高", f"一半时间负荷低于最大需量的 {share}")
-        captions = ("各类日平均负荷曲线。", "负荷持续曲线。")
-        alts = (
-            f"各类日的平均负荷曲线；{kind} {peak['hour']:g} 时最高，{peak['mean_kw']:,.0f} kW。",
-            f"负荷持续曲线，由 {load.maximum_demand_kw:,.0f} kW 降至 {load.duration['kw'].iloc[-1]:,.0f} kW，中位 {half:,.0f} kW。",
-        )
-    else:
-        titles = (
-            f"Highest at {peak['hour']:g}:00 on a {kind.lower()}",
-            f"Half of the time below {share} of the maximum",
-        )
-        captions = ("Mean load by type of day.", "Load duration curve.")
-        alts = (
-            f"Mean load by hour and type of day; highest at {peak['hour']:g}:00 on a {kind.lower()}, {peak['mean_kw']:,.0f} kW.",
-            f"Load duration curve from {load.maximum_demand_kw:,.0f} kW down to {load.duration['kw'].iloc[-1]:,.0f} kW, median {half:,.0f} kW.",
-        )
-    axes = plot_typical_days(load.typical, language), plot_duration(load.duration, language)
-    return [
-        (title, figures.to_page_svg(ax, alt, f"f{i}"), caption)
-        for i, (title, ax, alt, caption) in enumerate(zip(titles, axes, alts, captions, strict=True))
-    ]
-
-
-def _hours_table(study: AccountStudy, language: Language) -> str:
-    wide = study.load.typical.pivot_table(index="hour", columns="day_type", values="mean_kw")
-    kinds = [kind for kind in ("workday", "weekend", "holiday") if kind in wide]
-    duration = study.load.duration.set_index("time_share")["kw"]
-    heads = [f"{terms.category('day_type', kind, language)} (kW)" for kind in kinds]
-    top = "".join(f'<th scope="col" class="r">{escape(h)}</th>' for h in heads)
-    rows = "".join(
-        f'<tr><th scope="row">{hour:g}:00</th>'
-        + "".join(f'<td class="r">{wide.loc[hour, k]:,.0f}</td>' for k in kinds)
-        + "</tr>"
-        for hour in wide.index
-    )
-    shares = ", ".join(f"{s:.0%}: {duration.iloc[round(s * 100)]:,.0f} kW" for s in (0, 0.1, 0.25, 0.5, 0.75, 0.9, 1))
-    last = "负荷持续曲线" if language == "zh" else "Load duration curve"
-    return (
-        f'<table><thead><tr><th scope="col">{_WORDS[language]["hour"]}</th>{top}</tr></thead><tbody>{rows}</tbody></table>'
-        f"<p>{last}: {shares}</p>"
-    )
 
 
 def _item(item: Item, language: Language) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import pandas as pd
 
 from labkit import privacy
 from labkit.accounts.ranking import CRITERIA, count_tier_moves, tiers_by_period
-from labkit.accounts.sheet import AccountStudy
+from labkit.accounts.study import AccountStudy
 from labkit.concentration import TIERS, Every
 from labkit.estimates import Estimate, estimate_by_bootstrap, estimate_share
 
