@@ -18,7 +18,8 @@ from labkit.store.layout import (
     time_column,
 )
 from labkit.store.manifest import About, Manifest, StoreError, TableEntry, is_store
-from labkit.store.writer import StoreWriter, swap_in, sweep_unfinished, write_whole
+from labkit.store.swap import swap_in, sweep_unfinished
+from labkit.store.writer import StoreWriter, write_whole
 
 __all__ = [
     "DAY_TABLES",

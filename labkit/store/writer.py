@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from labkit.engine import is_running
 from labkit.store.layout import arrow_schema, time_column
 from labkit.store.manifest import FORMAT, MANIFEST, About, StoreError, file_sha256
+from labkit.store.swap import swap_in, sweep_unfinished
 
 
 @dataclass
@@ -155,14 +155,6 @@ def check_replaceable(target: Path) -> None:
         raise StoreError(f"{parent} cannot be written to: name another folder")
 
 
-def sweep_unfinished(parent: Path, prefix: str) -> None:
-    """Remove what killed runs left: folders named after a process that is no more."""
-    for left in parent.glob(f"{prefix}*"):
-        owner = left.name.removeprefix(prefix)
-        if owner.isdigit() and (int(owner) == os.getpid() or not is_running(int(owner))):
-            shutil.rmtree(left, ignore_errors=True)
-
-
 def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that it is there whole or not at all."""
     part = path.with_name(f".{path.name}.writing-{os.getpid()}")
@@ -171,17 +163,3 @@ def write_whole(path: Path, content: bytes) -> None:
         file.flush()
         os.fsync(file.fileno())
     os.replace(part, path)
-
-
-def swap_in(folder: Path, target: Path) -> None:
-    """Put a finished folder in its place; what stood there goes only then."""
-    old = target.parent / f".{target.name}.replaced-{os.getpid()}"
-    if target.exists():
-        os.rename(target, old)
-    try:
-        os.rename(folder, target)
-    except OSError:
-        if old.exists():
-            os.rename(old, target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)

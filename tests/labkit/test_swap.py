@@ -1,0 +1,70 @@
+"""A place taken by a finished folder: whole at every moment, and swept by the next run."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from labkit.store import swap, swap_in, sweep_unfinished
+
+
+def make(folder: Path, content: str) -> Path:
+    folder.mkdir()
+    (folder / "what.txt").write_text(content, encoding="utf-8")
+    return folder
+
+
+def content(folder: Path) -> str:
+    return (folder / "what.txt").read_text(encoding="utf-8")
+
+
+@pytest.fixture
+def dead() -> int:
+    """The number of a process that is no more."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        process.wait()
+    return process.pid
+
+
+@pytest.mark.parametrize("in_one_step", [True, False])
+def test_the_new_takes_the_place_of_the_old(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool
+) -> None:
+    if not in_one_step:
+        monkeypatch.setattr(swap, "_exchange", lambda one, other: False)
+    for text in ("first", "second"):
+        swap_in(make(tmp_path / "work", text), tmp_path / "store")
+        assert content(tmp_path / "store") == text
+        assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux exchanges two names in one step")
+def test_no_moment_without_a_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path / "store", "old")
+
+    def never(*names: object) -> None:
+        raise AssertionError("a kill between two renames would leave nothing there")
+
+    monkeypatch.setattr(os, "rename", never)
+    swap_in(make(tmp_path / "work", "new"), tmp_path / "store")
+    assert content(tmp_path / "store") == "new"
+
+
+def test_the_next_run_puts_back_what_a_kill_left_aside(tmp_path: Path, dead: int) -> None:
+    make(tmp_path / f".store.replaced-{dead}", "old")
+    sweep_unfinished(tmp_path, ".store.writing-")
+    assert content(tmp_path / "store") == "old"
+
+
+def test_the_next_run_sweeps_what_a_kill_left_over(tmp_path: Path, dead: int) -> None:
+    make(tmp_path / "store", "new")
+    make(tmp_path / f".store.replaced-{dead}", "old")
+    make(tmp_path / f".store.writing-{dead}", "half")
+    make(tmp_path / ".store.writing-1", "of another run")
+    sweep_unfinished(tmp_path, ".store.writing-")
+    assert content(tmp_path / "store") == "new"
+    assert {path.name for path in tmp_path.iterdir()} == {"store", ".store.writing-1"}
