@@ -31,9 +31,7 @@ def dead() -> int:
 
 
 @pytest.mark.parametrize("in_one_step", [True, False])
-def test_the_new_takes_the_place_of_the_old(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool
-) -> None:
+def test_the_new_takes_the_place_of_the_old(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool) -> None:
     if not in_one_step:
         monkeypatch.setattr(swap, "_exchange", lambda one, other: False)
     for text in ("first", "second"):
