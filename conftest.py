@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +16,21 @@ def pytest_collectstart(collector: Any) -> None:
     """Kernels write progress and font notices to stderr; only results are compared."""
     if getattr(collector, "path", Path()).suffix == ".ipynb":
         collector.skip_compare += ("stderr",)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Notebooks cite each other's findings: those committed to begin with, those of this session once found."""
+    from labkit.findings import FINDINGS_VARIABLE, keep_finding
+    from labkit.report.saved import read_committed
+    from labkit.store import Manifest
+
+    store = ROOT / "data" / "sample"
+    if (store / "manifest.json").is_file():
+        folder = tempfile.TemporaryDirectory(prefix="labkit-findings-")
+        config.add_cleanup(folder.cleanup)
+        for item in read_committed(Manifest.read(store)).values():
+            keep_finding(item, Path(folder.name))
+        os.environ[FINDINGS_VARIABLE] = folder.name
 
 
 @pytest.fixture(scope="session")

@@ -194,11 +194,11 @@ def _new_notebook(options: argparse.Namespace) -> int:
 
 
 def _refresh(options: argparse.Namespace) -> int:
-    from labkit.report.run import NOTEBOOKS, notebook_paths, notebook_table, refresh_notebook
+    from labkit.report.run import NOTEBOOKS, notebook_paths, notebook_table, refresh_notebooks
 
-    for path in notebook_paths(only=options.numbers):
-        refresh_notebook(path)
-        print(f"refreshed {path.name}")
+    paths = notebook_paths(only=options.numbers)
+    refresh_notebooks(paths, NOTEBOOKS.parent / "data" / "sample")
+    print(f"refreshed {', '.join(path.name for path in paths)}")
     _replace_between(NOTEBOOKS / "README.md", notebook_table())
     return 0
 

@@ -25,7 +25,7 @@ FLOORS = [
     {"terms", "refusals"},
     {"calendar", "estimates", "engine", "privacy", "schema"},
     {"store", "figures", "concentration", "shifting", "scores", "importance"},
-    {"intake"},
+    {"intake", "findings"},
     {"lab"},
     {"profiles", "tariffs"},
     {"portrait", "quality", "sample"},

@@ -3,6 +3,26 @@
 The running side is imported only when it is used, so that a notebook starts fast.
 """
 
-from labkit.report.display import Finding, answer, finding, note, show_figure, show_key_figures, show_table
+from labkit.findings import Finding
+from labkit.report.display import (
+    answer,
+    finding,
+    findings_by_segment,
+    note,
+    show_figure,
+    show_key_figures,
+    show_table,
+)
+from labkit.report.saved import saved_findings
 
-__all__ = ["Finding", "answer", "finding", "note", "show_figure", "show_key_figures", "show_table"]
+__all__ = [
+    "Finding",
+    "answer",
+    "finding",
+    "findings_by_segment",
+    "note",
+    "saved_findings",
+    "show_figure",
+    "show_key_figures",
+    "show_table",
+]

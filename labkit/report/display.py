@@ -9,11 +9,8 @@ from __future__ import annotations
 import base64
 import html
 import io
-import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 import pandas as pd
@@ -22,84 +19,11 @@ from matplotlib.axes import Axes
 
 from labkit import figures, privacy, terms
 from labkit.estimates import Estimate
-from labkit.store import write_whole
+from labkit.findings import HIDDEN as _HIDDEN
+from labkit.findings import Finding, keep_finding
 
-#: Set by the report: figures as SVG, and where findings are kept.
-FIGURES_VARIABLE, FINDINGS_VARIABLE = "LABKIT_FIGURES", "LABKIT_FINDINGS"
-_HIDDEN = "–"
-
-
-@dataclass(frozen=True)
-class Finding:
-    """A headline figure that other notebooks may cite.
-
-    Attributes
-    ----------
-    id : str
-        ``notebook.name``, such as ``01.late_share``.
-    value, low, high : float
-        With the interval's ends; both missing for a plain count.
-    unit : str
-        English; ``%`` values are shares 0..1.
-    """
-
-    id: str
-    value: float
-    unit_en: str
-    unit_zh: str
-    en: str
-    zh: str
-    low: float | None = None
-    high: float | None = None
-    digits: int = 1
-
-    def label(self, language: terms.Language) -> str:
-        """What the figure is."""
-        return self.zh if language == "zh" else self.en
-
-    def shown(self, language: terms.Language) -> str:
-        """Value with its unit, as a page shows it."""
-        return with_unit(self.value, self.unit_zh if language == "zh" else self.unit_en, language, self.digits)
-
-    def interval(self, language: terms.Language) -> str:
-        """The interval in words; empty for a plain count."""
-        if self.low is None or self.high is None:
-            return ""
-        if pd.isna(self.low) or pd.isna(self.high):
-            return "客户太少，无法给出区间" if language == "zh" else "too few customers for an interval"
-        unit = self.unit_zh if language == "zh" else self.unit_en
-        low, high = (with_unit(end, unit, language, self.digits) for end in (self.low, self.high))
-        return f"95% 区间 {low} 至 {high}" if language == "zh" else f"95% interval {low} to {high}"
-
-    def told(self, language: terms.Language) -> str:
-        """Value in bold with its interval, for a sentence (Markdown)."""
-        bold, ends = f"**{self.shown(language)}**", self.interval(language)
-        if not ends:
-            return bold
-        return f"{bold}（{ends}）" if language == "zh" else f"{bold} ({ends})"
-
-
-def with_unit(value: float, unit: str, language: terms.Language, digits: int = 1) -> str:
-    """A number with its unit: shares as per cent, large ones in 万 and 亿 or thousands.
-
-    Examples
-    --------
-    >>> with_unit(0.0825, "%", "en"), with_unit(412_345_678, "千瓦时", "zh"), with_unit(2000, "", "en", 0)
-    ('8.2%', '4.1 亿千瓦时', '2,000')
-    """
-    if pd.isna(value):
-        return _HIDDEN
-    if unit == "%":
-        return f"{value * 100:.{digits}f}%"
-    if language == "zh":
-        for size, name in ((1e8, "亿"), (1e4, "万")):
-            if abs(value) >= size * (1 if size > 1e5 else 10):
-                return f"{value / size:,.1f} {name}{unit}"
-        return f"{value:,.{digits}f}" + (f" {unit}" if unit else "")
-    for size, name in ((1e9, " billion"), (1e6, " million")):
-        if abs(value) >= size:
-            return f"{value / size:,.1f}{name} {unit}".rstrip()
-    return f"{value:,.{digits}f} {unit}".rstrip()
+#: Set by the report: figures as SVG.
+FIGURES_VARIABLE = "LABKIT_FIGURES"
 
 
 def finding(
@@ -110,13 +34,16 @@ def finding(
     zh: str,
     unit: tuple[str, str] = ("", ""),
     digits: int = 1,
+    subject: str = "",
+    change: Estimate | None = None,
+    since: tuple[str, str] = ("", ""),
 ) -> Finding:
-    """Keep a headline figure for notebook 12, and give it back.
+    """Keep a headline figure for other notebooks, and give it back.
 
     Parameters
     ----------
     id : str
-        ``notebook.name``.
+        ``notebook.name``; with ``@segment`` for one segment of the customers.
     value : float or Estimate
         An estimate brings its interval.
     en, zh : str
@@ -124,15 +51,69 @@ def finding(
     unit : (str, str)
         English and Chinese; ``("%", "%")`` for a share 0..1.
     digits : int
+    subject : str
+        A code of the glossary it is about, such as ``channel=online``.
+    change : Estimate, optional
+        Against the time before.
+    since : (str, str)
+        What the time before is, in English and Chinese.
     """
-    if isinstance(value, Estimate):
-        kept = Finding(id, value.value, *unit, en, zh, value.low, value.high, digits)
-    else:
-        kept = Finding(id, float(value), *unit, en, zh, digits=digits)
-    folder = os.environ.get(FINDINGS_VARIABLE)
-    if folder:
-        Path(folder).mkdir(parents=True, exist_ok=True)
-        write_whole(Path(folder) / f"{id}.json", json.dumps(asdict(kept), ensure_ascii=False).encode())
+    kept = Finding(
+        id,
+        value.value if isinstance(value, Estimate) else float(value),
+        unit_en=unit[0],
+        unit_zh=unit[1],
+        en=en,
+        zh=zh,
+        low=value.low if isinstance(value, Estimate) else None,
+        high=value.high if isinstance(value, Estimate) else None,
+        digits=digits,
+        subject=subject,
+        change=change.value if change else None,
+        change_low=change.low if change else None,
+        change_high=change.high if change else None,
+        since_en=since[0],
+        since_zh=since[1],
+    )
+    return keep_finding(kept)
+
+
+def findings_by_segment(
+    id: str,
+    frame: pd.DataFrame,
+    *,
+    value: str,
+    en: str,
+    zh: str,
+    by: str = "segment",
+    low: str = "",
+    high: str = "",
+    subject: str = "",
+    unit: tuple[str, str] = ("", ""),
+    digits: int = 1,
+) -> list[Finding]:
+    """Keep a figure of each segment; rows whose figure is hidden or missing are left out.
+
+    Parameters
+    ----------
+    id : str
+        ``notebook.name``; each finding is ``notebook.name@segment``.
+    frame : DataFrame
+        A row a segment.
+    value, low, high : str
+        Columns of the figure and of its interval's ends.
+    by : str
+        Column of the segment.
+    subject : str
+        Column of glossary codes, such as ``channel=online``.
+    """
+    kept = []
+    for row in frame.to_dict("records"):
+        if pd.isna(row[value]):
+            continue
+        number = Estimate(row[value], row[low], row[high], 0) if low else float(row[value])
+        about = str(row[subject]) if subject else ""
+        kept.append(finding(f"{id}@{row[by]}", number, en=en, zh=zh, unit=unit, digits=digits, subject=about))
     return kept
 
 

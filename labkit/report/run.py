@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
 import os
 import re
 import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
@@ -23,10 +23,12 @@ from tqdm import tqdm
 
 import labkit
 from labkit import terms
-from labkit.report.display import FIGURES_VARIABLE, FINDINGS_VARIABLE, Finding
+from labkit.findings import FINDINGS_VARIABLE, keep_finding, read_findings
+from labkit.report.display import FIGURES_VARIABLE
 from labkit.report.handouts import Handouts, write_account_sheets
 from labkit.report.index import render_index
 from labkit.report.page import PageFacts, answer_of, question, render_page
+from labkit.report.saved import read_committed, run_name, write_committed
 from labkit.store import Manifest, StoreError, swap_in, sweep_unfinished
 
 NOTEBOOKS = Path(labkit.__file__).parents[1] / "notebooks"
@@ -77,6 +79,12 @@ class _Job:
     @property
     def number(self) -> str:
         return self.path.stem[:2]
+
+    @property
+    def stage(self) -> int:
+        """Notebooks that cite findings of others say in their metadata that they run after them."""
+        said = nbformat.read(self.path, as_version=4).metadata.get("labkit", {})
+        return int(said.get("stage", 0))
 
 
 def notebook_paths(folder: Path = NOTEBOOKS, only: Sequence[str] = ()) -> list[Path]:
@@ -138,7 +146,9 @@ def run_report(
         )
     manifest = Manifest.read(data)
     manifest.verify(data)
-    work = _work_folder(out)
+    work, target = _work_folder(out), out / run_name(manifest)
+    if only and (target / "findings").is_dir():  # what the others found in the run before
+        shutil.copytree(target / "findings", work / "findings")
     try:
         jobs = [_Job(path, language) for path in paths for language in languages]
         failures = _run_jobs(jobs, data, work, progress)
@@ -149,7 +159,6 @@ def run_report(
             facts = {language: _sheet_facts(manifest, languages, language) for language in languages}
             handouts = write_account_sheets(data, work, languages, facts)
         pages = _write_pages(jobs, work, manifest, languages, failures, handouts)
-        target = out / f"run-{manifest.digest[:8]}"
         swap_in(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -171,15 +180,17 @@ def _run_jobs(jobs: list[_Job], data: Path, work: Path, progress: bool) -> list[
     bar = tqdm(total=len(jobs), unit=" pages", disable=not progress)
     failures: list[Failure] = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        futures: dict[Future[Failure | None], _Job] = {pool.submit(_run_job, job, data, work): job for job in jobs}
+        futures: list[Future[Failure | None]] = []
         try:
-            pending = set(futures)
-            while pending:
-                done, pending = wait(pending, 0.2, return_when="FIRST_COMPLETED")
-                for future in done:
-                    failure = future.result()
-                    failures += [failure] if failure else []
-                    bar.update()
+            for stage in sorted({job.stage for job in jobs}):
+                pending = {pool.submit(_run_job, job, data, work) for job in jobs if job.stage == stage}
+                futures += pending
+                while pending:
+                    done, pending = wait(pending, 0.2, return_when="FIRST_COMPLETED")
+                    for future in done:
+                        failure = future.result()
+                        failures += [failure] if failure else []
+                        bar.update()
         except KeyboardInterrupt:
             for future in futures:
                 future.cancel()
@@ -280,25 +291,39 @@ def _facts(manifest: Manifest, language: terms.Language, other: str) -> PageFact
     return PageFacts(language, name, period, manifest.digest, labkit.__version__, other=other)
 
 
-def read_findings(folder: Path) -> list[Finding]:
-    """Findings that the notebooks of a run have saved."""
-    return [Finding(**json.loads(path.read_text(encoding="utf-8"))) for path in sorted(folder.glob("*.json"))]
+def refresh_notebooks(paths: Sequence[Path], data: Path) -> None:
+    """Run notebooks on their own parameters; keep their outputs in them and their findings beside them.
 
-
-def refresh_notebook(path: Path) -> None:
-    """Run a notebook on its own parameters and keep its outputs in it.
+    Parameters
+    ----------
+    paths : sequence of Path
+    data : Path
+        The store they run on.
 
     Raises
     ------
     ReportError
         Naming the cell and the error.
     """
+    manifest = Manifest.read(data)
+    with tempfile.TemporaryDirectory() as folder:
+        numbers = {path.stem[:2] for path in paths}
+        for item in read_committed(manifest).values():
+            if item.notebook not in numbers:
+                keep_finding(item, Path(folder))
+        for path in sorted(paths, key=lambda path: (_Job(path, "en").stage, path.name)):
+            _refresh(path, Path(folder))
+        write_committed(read_findings(Path(folder)), manifest)
+
+
+def _refresh(path: Path, findings: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
         notebook, timeout=_TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
     )
+    environment = os.environ | {"PYTHONHASHSEED": "0", FINDINGS_VARIABLE: str(findings)}
     try:
-        asyncio.run(client.async_execute(env=os.environ | {"PYTHONHASHSEED": "0"}, stderr=subprocess.DEVNULL))
+        asyncio.run(client.async_execute(env=environment, stderr=subprocess.DEVNULL))
     except CellExecutionError as error:
         raise ReportError(f"{path.name}: {error.ename}: {error.evalue}") from error
     for cell in notebook.cells:

@@ -10,8 +10,8 @@ from bs4 import BeautifulSoup
 
 from labkit import figures, report
 from labkit.estimates import Estimate
+from labkit.findings import FINDINGS_VARIABLE, read_findings, with_unit
 from labkit.report import display
-from labkit.report.run import read_findings
 
 
 @pytest.fixture
@@ -60,9 +60,9 @@ def test_a_figure_must_speak(shown: list[Any]) -> None:
 
 
 def test_findings_are_kept_for_the_summary(shown: list[Any], monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
-    monkeypatch.setenv(display.FINDINGS_VARIABLE, str(tmp_path / "f"))
+    monkeypatch.setenv(FINDINGS_VARIABLE, str(tmp_path / "f"))
     made = report.finding("01.x", Estimate(0.5, 0.4, 0.6, 100), en="Half", zh="一半", unit=("%", "%"))
-    assert read_findings(tmp_path / "f") == [made]
+    assert read_findings(tmp_path / "f")["01.x"] == made
     assert made.told("en") == "**50.0%** (95% interval 40.0% to 60.0%)"
     assert made.told("zh") == "**50.0%**（95% 区间 40.0% 至 60.0%）"
     few = report.finding("01.y", Estimate(0.5, np.nan, np.nan, 2), en="Half", zh="一半", unit=("%", "%"))
@@ -81,4 +81,4 @@ def test_findings_are_kept_for_the_summary(shown: list[Any], monkeypatch: pytest
     ],
 )
 def test_numbers_as_a_reader_expects_them(value: float, unit: str, language: Any, text: str) -> None:
-    assert display.with_unit(value, unit, language) == text
+    assert with_unit(value, unit, language) == text
