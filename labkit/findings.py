@@ -131,6 +131,13 @@ class Finding:
         )
         return f"{value}（{low} 至 {high}）" if language == "zh" else f"{value} ({low} to {high})"
 
+    def changed_since(self, language: terms.Language) -> str:
+        """The change with the time it is measured against; empty where none is known."""
+        changed = self.changed(language)
+        if not changed:
+            return ""
+        return f"较{self.since_zh} {changed}" if language == "zh" else f"{changed} on {self.since_en}"
+
 
 def _signed(value: float, unit: str, language: terms.Language, digits: int) -> str:
     text = with_unit(abs(value), unit, language, digits)

@@ -69,8 +69,7 @@ def tell_key_figures(found: Findings, figures: tuple[KeyFigure, ...], language: 
         item = found.get(one.finding)
         if item is None:
             continue
-        changed, since = item.changed(language), item.since_zh if language == "zh" else item.since_en
-        told = (f"较{since} {changed}" if language == "zh" else f"{changed} on {since}") if changed else "–"
+        told = item.changed_since(language) or "–"
         moved = terms.category("moved", one.judge(item), language)
         ends = item.interval(language).removeprefix("95% 区间 ").removeprefix("95% interval ")
         rows.append((item.label(language), item.shown(language), ends or "–", told, moved, item.notebook))

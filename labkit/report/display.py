@@ -143,13 +143,14 @@ def note(sentence: str) -> None:
 
 
 def show_key_figures(findings: Sequence[Finding], language: terms.Language) -> None:
-    """Key figures in a row, each with its interval."""
+    """Key figures in a row, each with its interval and, where one is known, its change."""
     cells, plain = [], []
     for item in findings:
-        text = (item.label(language), item.shown(language), item.interval(language))
-        plain.append(": ".join(text[:2]) + (f" ({text[2]})" if text[2] else ""))
-        l, n, i = map(html.escape, text)
-        cells.append(f'<li><span class="l">{l}</span><span class="n">{n}</span><span class="i">{i}</span></li>')
+        text = (item.label(language), item.shown(language), item.interval(language), item.changed_since(language))
+        plain.append(": ".join(text[:2]) + "".join(f" ({t})" for t in text[2:] if t))
+        l, n, i, c = map(html.escape, text)
+        moved = f'<span class="i">{c}</span>' if c else ""
+        cells.append(f'<li><span class="l">{l}</span><span class="n">{n}</span><span class="i">{i}</span>{moved}</li>')
     _show({"text/html": f'<ul class="kpis">{"".join(cells)}</ul>', "text/plain": "\n".join(plain)}, "key_figures")
 
 

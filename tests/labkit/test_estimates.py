@@ -66,3 +66,24 @@ def test_bootstrap_is_the_same_whatever_its_blocks(monkeypatch: pytest.MonkeyPat
 def test_too_little_is_said(call, says: str) -> None:  # type: ignore[no-untyped-def]
     with pytest.raises(ValueError, match=says):
         call()
+
+
+def test_a_change_of_a_ratio_has_the_interval_of_a_bootstrap_over_clusters() -> None:
+    rng = np.random.default_rng(4)
+    n = 400
+    level = rng.beta(2, 8, n)
+    wholes = [rng.integers(5, 15, n) for _ in range(2)]
+    parts = [rng.binomial(w, level * f) for w, f in zip(wholes, (1.0, 1.2), strict=True)]
+    found = estimates.estimate_ratio_change((parts[0], wholes[0]), (parts[1], wholes[1]))
+    drawn = rng.integers(0, n, (4000, n))
+    ratios = [p[drawn].sum(axis=1) / w[drawn].sum(axis=1) for p, w in zip(parts, wholes, strict=True)]
+    low, high = np.percentile(ratios[1] - ratios[0], [2.5, 97.5])
+    assert found.low == pytest.approx(low, abs=0.003) and found.high == pytest.approx(high, abs=0.003)
+    assert found.value == pytest.approx(parts[1].sum() / wholes[1].sum() - parts[0].sum() / wholes[0].sum())
+
+
+def test_a_change_without_cases_or_clusters_is_not_told() -> None:
+    zero, one = np.zeros(3), np.ones(3)
+    assert np.isnan estimates.estimate_ratio_change((zero, zero), (one, one)).value)
+    single = estimates.estimate_ratio_change((np.array([1]), np.array([2])), (np.array([2]), np.array([2])))
+    assert single.value == 0.5 and np.isnan(single.low)
