@@ -40,7 +40,7 @@ def render_data_card(manifest: Manifest, facts: PageFacts, record: dict[str, Any
         What the intake read and set aside (`labkit.lab.Lab.intake_record`).
     """
     say = terms.Say(facts.language)
-    there = [name for name in (*TABLES, *DAY_TABLES) if name in manifest.tables]
+    there = [name for name in dict.fromkeys((*TABLES, *DAY_TABLES)) if name in manifest.tables]
     absent = [table for name, table in TABLES.items() if name not in manifest.tables]
     parts = [
         _about(manifest, facts, say),

@@ -99,16 +99,16 @@ def _segment_label(segment: str, language: terms.Language) -> str:
 
 
 def _figures_of(entry: Entry, found: Findings | None) -> list[Finding]:
-    """Figures without a page to stand on are left out."""
+    """Figures without a page to stand on are left out, and those without words, kept for other notebooks only."""
     if found is None or entry.failed:
         return []
-    return [item for item in found.values() if item.notebook == entry.number]
+    return [item for item in found.values() if item.notebook == entry.number and item.en and item.zh]
 
 
 def _search(say: terms.Say) -> str:
     """The search box; its script shows it, since without the script it could do nothing."""
-    label = say("Search questions, answers and figures", "查找问题、结论和数据")
-    hits = say("Reports: {pages}. Figures: {figures}.", "报告 {pages} 篇，数据 {figures} 项")
+    label = say("Search questions, answers and key numbers", "查找问题、结论和关键数据")
+    hits = say("Reports: {pages}. Key numbers: {figures}.", "报告 {pages} 篇，关键数据 {figures} 项")
     nothing = say("Nothing found. Try a shorter word.", "没有找到，请换一个更短的词。")
     return (
         f'<search id="search" hidden><label for="asked">{label}</label>'
@@ -128,7 +128,7 @@ def _item(entry: Entry, figures: Sequence[Finding], language: terms.Language, pr
 
 
 def _fold(figures: Sequence[Finding], language: terms.Language, path: str) -> str:
-    title = f"{len(figures)} 项数据" if language == "zh" else f"Figures: {len(figures)}"
+    title = f"关键数据 {len(figures)} 项" if language == "zh" else f"Key numbers: {len(figures)}"
     listed = "".join(_figure(item, language, path) for item in figures)
     return f'<details><summary>{title}</summary><ul class="found">{listed}</ul></details>'
 

@@ -97,7 +97,7 @@ def describe_making(origin: Origin, facts: PageFacts) -> str:
     command = f"labkit report --data {folder} --only {origin.notebook[:2]} --lang {facts.language}"
     told = say(
         "To make it again, run {} with the same version; data of the same digest give the same figures.",
-        "复现方法：使用同一版本执行 {}。数据指纹相同，则结果逐字一致。",
+        "复现方法：使用同一版本执行 {}。数据指纹相同，计算结果即完全一致。",
     ).format(f"<kbd>{escape(command)}</kbd>")
     title = say("How this page was made", "本页的生成方式")
     return f'<details class="made"><summary>{title}</summary><dl>{listed}</dl><p>{told}</p></details>'
