@@ -85,9 +85,9 @@ def compare_runs(old: Findings, new: Findings) -> pd.DataFrame:
     --------
     >>> old = Findings([Finding("07.kept", 0.80, "%", "%", "Kept", "兑现率", low=0.78, high=0.82)])
     >>> new = Findings([Finding("07.kept", 0.84, "%", "%", "Kept", "兑现率", low=0.82, high=0.86)])
-    >>> row = compare_runs(old, new).round(3).iloc[0]
-    >>> row.difference, row.difference_low, row.difference_high, row.standard_errors, row.beyond_chance
-    (0.04, 0.012, 0.068, 2.772, True)
+    >>> moved = compare_runs(old, new).round(3).to_dict("records")[0]
+    >>> moved["difference"], moved["difference_low"], moved["standard_errors"], moved["beyond_chance"]
+    (0.04, 0.012, 2.772, True)
     """
     ids = dict.fromkeys([*old, *new])
     frame = pd.DataFrame((_compare(old.get(id), new.get(id)) for id in ids), columns=_COLUMNS)

@@ -19,7 +19,9 @@ QUIET = [
     "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
     "--disable-background-networking", "--disable-component-update", "--disable-sync",
 ]  # fmt: skip
-PAGES = ("index.html", "en/01_data_and_portraits.html", "zh/01_data_and_portraits.html")
+PAGES = (
+    "index.html", "en/01_data_and_portraits.html", "zh/01_data_and_portraits.html", "zh/glossary.html", "en/data.html",
+)  # fmt: skip
 
 pytestmark = pytest.mark.skipif(
     CHROMIUM is None and not os.environ.get("CI"), reason="no chromium here; on Debian: apt-get install chromium"

@@ -9,8 +9,8 @@ from bs4 import BeautifulSoup
 
 import labkit
 from labkit.accounts import rank_accounts
-from labkit.report.handouts import Handouts, write_account_sheets
 from labkit.report.frame import PageFacts
+from labkit.report.handouts import Handouts, write_account_sheets
 from labkit.report.run import Run
 from tests.labkit.report.test_browser import CHROMIUM, browser  # noqa: F401  (a fixture)
 
