@@ -20,7 +20,7 @@ from labkit.report.index import Entry, render_index
 from labkit.report.making import Origin, describe_making, read_origin
 from labkit.store import Manifest
 
-from .test_browser import CHROMIUM, browser  # noqa: F401  (a fixture)
+from .conftest import in_a_browser
 
 EN = PageFacts("en", "Utility", "2025-01-01 to 2025-12-31", "d" * 64, "0.1.0", other="../zh/x.html")
 ZH = replace(EN, language="zh", utility="样例电网", other="../en/x.html")
@@ -86,7 +86,7 @@ def test_hostile_words_stay_words() -> None:
     assert not made.find_all(["script", "img"])
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; on Debian: apt-get install chromium")
+@in_a_browser
 @pytest.mark.parametrize(
     ("asked", "pages", "numbers"),
     [("", 4, 5 - 1), ("大客户", 1, 0), ("基尼", 1, 1), ("GINI　coef", 1, 1), ("节约 2097", 1, 1), ("key accounts", 1, 0),
@@ -97,7 +97,7 @@ def test_the_search_finds_in_both_languages(
     tmp_path: Path,
     asked: str,
     pages: int,
-    numbers: int,  # noqa: F811
+    numbers: int,
 ) -> None:
     path = tmp_path / "index.html"
     path.write_text(render_index(ENTRIES, ZH, [], "", found=FOUND), encoding="utf-8")
@@ -120,8 +120,8 @@ def test_the_search_finds_in_both_languages(
     page.close()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; on Debian: apt-get install chromium")
-def test_without_scripts_the_whole_list_can_be_read(browser: Any, tmp_path: Path) -> None:  # noqa: F811
+@in_a_browser
+def test_without_scripts_the_whole_list_can_be_read(browser: Any, tmp_path: Path) -> None:
     path = tmp_path / "index.html"
     path.write_text(render_index(ENTRIES, EN, [], "", found=FOUND), encoding="utf-8")
     page = browser.new_context(java_script_enabled=False).new_page()
