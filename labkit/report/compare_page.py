@@ -139,7 +139,7 @@ class Comparison:
             eyebrow=f"{self.old.name} → {self.new.name}",
             body=f'<section class="answer" aria-label="{say("Answer", "结论")}"><p>{escape(first)}</p></section>'
             f'<dl class="facts">{runs}</dl>'
-            f'<div class="wide" tabindex="0" role="region" aria-label="{title}"><table>'
+            f'<div class="wide" tabindex="0" role="region" aria-label="{title}"><table class="moves">'
             f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
             + "".join(f'<p class="note">{escape(text)}</p>' for text in rest),
         )

@@ -118,7 +118,7 @@ def _columns(table: Table, say: terms.Say) -> str:
     language = say.language
     title = escape(terms.label(table.name, language))
     heads = (say("Column", "字段"), say("Name in the data", "数据中的名称"), say("Type", "类型"),
-             say("Unit", "单位"), say("Key", "主键"), say("Personal data", "个人信息"))  # fmt: skip
+             say("Unit", "单位"), say("Key", "键"), say("Personal data", "个人信息"))  # fmt: skip
     rows = [_column(column, column.name in table.key, say) for column in table.columns]
     about = escape(say(table.about_en, table.about_zh))
     listed = _table(heads, rows, title)
@@ -132,9 +132,18 @@ def _column(column: Column, key: bool, say: terms.Say) -> tuple[str, ...]:
         f'<span translate="no">{column.name}</span>',
         say(str(column.type), _TYPES[column.type]),
         escape(terms.unit(column.name, say.language)),
-        say("yes", "是") if key else "",
+        _key(column, key, say),
         say(*_PERSONAL[column.personal]),
     )
+
+
+def _key(column: Column, key: bool, say: terms.Say) -> str:
+    if key:
+        return say("key", "主键")
+    if not column.references:
+        return ""
+    title = terms.label(column.references, say.language)
+    return escape(say(f"of {title.lower()}", f"关联{title}"))
 
 
 def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], title: str, numbers: Sequence[int] = ()) -> str:

@@ -54,7 +54,7 @@ def _read_headings() -> Iterator[tuple[str, str]]:
     heading = ""
     for name, *_ in rows[1:]:
         if name.startswith("#"):
-            heading = name.removeprefix("#").strip()
+            heading = name.strip("# -")
         else:
             yield heading, name
 
