@@ -46,11 +46,12 @@ def test_language_title_and_way_back(soups: dict[str, BeautifulSoup], run: Run, 
     other = soup.find("a", class_="other")
     assert other["hreflang"] != expected and (run.folder / name).parent.joinpath(other["href"]).resolve().is_file()
     for link in soup.find_all("a", href=True):
-        href = link["href"]
-        if href.startswith("#"):
-            assert soup.find(id=href[1:]) is not None, href
-        elif not href.startswith("data:"):
-            assert (run.folder / name).parent.joinpath(href).resolve().is_file(), href
+        if link["href"].startswith("data:"):
+            continue
+        path, _, part = link["href"].partition("#")
+        target = (run.folder / name).parent.joinpath(path).resolve() if path else run.folder / name
+        assert target.is_file(), link["href"]
+        assert not part or f'id="{part}"' in target.read_text(encoding="utf-8"), link["href"]
 
 
 @pytest.mark.parametrize("name", ALL)
