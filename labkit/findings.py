@@ -38,7 +38,8 @@ class Finding:
     en, zh : str
         What the figure is.
     subject : str
-        A code of the glossary the figure is about, such as ``channel=online``.
+        A code the figure is about, such as ``channel=online``; where the glossary does not
+        have it, `subject_en` and `subject_zh` say it in words.
     change, change_low, change_high : float
         Against the time before (`since_en`), with its interval.
     """
@@ -53,6 +54,8 @@ class Finding:
     high: float | None = None
     digits: int = 1
     subject: str = ""
+    subject_en: str = ""
+    subject_zh: str = ""
     change: float | None = None
     change_low: float | None = None
     change_high: float | None = None
@@ -86,6 +89,9 @@ class Finding:
 
     def subject_label(self, language: terms.Language) -> str:
         """What it is about, in words."""
+        said = self.subject_zh if language == "zh" else self.subject_en
+        if said:
+            return said
         column, _, code = self.subject.partition("=")
         return terms.category(column, code, language) if code else ""
 
@@ -183,6 +189,10 @@ class Findings(Mapping[str, Finding]):
     def missing(self, ids: Iterable[str]) -> list[str]:
         """Those of some ids that are not there."""
         return [id for id in ids if id not in self._found]
+
+    def joined(self, more: Iterable[Finding]) -> Findings:
+        """These with more; of two with one id the latter."""
+        return Findings([*self._found.values(), *more])
 
     @property
     def notebooks(self) -> set[str]:

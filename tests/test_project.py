@@ -28,7 +28,7 @@ FLOORS = [
     {"intake", "findings"},
     {"lab"},
     {"profiles", "tariffs"},
-    {"portrait", "quality", "sample"},
+    {"portrait", "quality", "sample", "market_segments"},
     {"tags", "segments", "accounts", "service", "loyalty", "arrears", "dsm", "market"},
     {"report"},
     {"cli"},

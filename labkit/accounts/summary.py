@@ -168,6 +168,37 @@ def estimate_total_saving(largest: pd.DataFrame, seed: int = 5) -> tuple[Estimat
     )
 
 
+def savings_by_segment(
+    largest: pd.DataFrame, segment: pd.Series, minimum: int = privacy.MIN_CUSTOMERS, seed: int = 5
+) -> pd.DataFrame:
+    """What the largest savings come to in each segment.
+
+    Parameters
+    ----------
+    largest : DataFrame
+        Of `largest_savings`.
+    segment : Series
+        Segment by customer_id.
+    minimum : int
+        Segments of fewer accounts are left out, and those one account dominates.
+
+    Returns
+    -------
+    DataFrame
+        ``segment``, ``customers_count``, ``share`` saved of the bills with ``low_share``, ``high_share``, ``advice`` most often best.
+    """
+    rows = []
+    known = largest.assign(segment=largest["customer_id"].map(segment)).dropna(subset=["segment"])
+    for name, part in known.groupby("segment", sort=True):
+        if len(part) < max(minimum, 5) or not may_show_total(part, minimum):
+            continue
+        _, share = estimate_total_saving(part, seed)
+        named = part["advice"].dropna().value_counts().sort_index()
+        most = f"advice={named.idxmax()}" if len(named) else ""
+        rows.append((name, len(part), share.value, share.low, share.high, most))
+    return pd.DataFrame(rows, columns=["segment", "customers_count", "share", "low_share", "high_share", "advice"])
+
+
 def summarise_advice(studies: dict[str, AccountStudy], minimum: int = privacy.MIN_CUSTOMERS) -> pd.DataFrame:
     """What each kind of advice brings over all accounts.
 

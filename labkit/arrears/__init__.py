@@ -6,7 +6,14 @@
 """
 
 from labkit.arrears.ageing import AGES, age_receivables, days_sales_outstanding, recovery_curve, roll_rates
-from labkit.arrears.behaviour import billed_last_year, late_bills, late_shares, payment_behaviour, share_late
+from labkit.arrears.behaviour import (
+    billed_last_year,
+    late_bills,
+    late_change,
+    late_shares,
+    payment_behaviour,
+    share_late,
+)
 from labkit.arrears.credit import (
     CreditModel,
     credit_cases,
@@ -47,8 +54,10 @@ from labkit.arrears.rules import Rules, late_fee, late_fees, read_rule_book, rea
 from labkit.arrears.scorecard import GRADES, PROTECTED, Scorecard, fit_scorecard, grade
 from labkit.arrears.summary import (
     audit_by_region,
+    kinds_by_segment,
     loss_shares,
     plan_gain,
+    plan_gain_yuan,
     recovered_by,
     summarise_ages,
     summarise_fairness,
@@ -106,8 +115,10 @@ __all__ = [
     "grade_table",
     "grades_for",
     "kind_by_rules",
+    "kinds_by_segment",
     "known_on",
     "late_bills",
+    "late_change",
     "late_fee",
     "late_fees",
     "late_habits",
@@ -129,6 +140,7 @@ __all__ = [
     "payment_rates",
     "plan",
     "plan_gain",
+    "plan_gain_yuan",
     "plot_grades",
     "plot_recovery",
     "price_errors",

@@ -11,7 +11,7 @@ import pandas as pd
 
 from labkit.arrears.errors import ArrearsError
 from labkit.arrears.ledger import Books, ledger, to_fen
-from labkit.estimates import Estimate, estimate_ratio
+from labkit.estimates import Estimate, estimate_ratio, estimate_ratio_change
 
 #: A promise to pay by instalments is broken if the bill is open and nothing has come for more days than this.
 PROMISE_DAYS = 30
@@ -170,6 +170,29 @@ def share_late(books: Books, on: dt.date | None = None) -> Estimate:
     )
     late = late_bills(books, day).groupby("customer_id").size().reindex(due.index).fillna(0)
     return estimate_ratio(late.to_numpy(), due["n"].to_numpy())
+
+
+def late_change(books: Books, on: dt.date | None = None) -> Estimate:
+    """Share of bills due in the last twelve months that were paid late, less that of the twelve before; same customers.
+
+    Raises
+    ------
+    ArrearsError
+        If the bills do not reach back two years (a month short of it is let pass).
+    """
+    day = on or books.last_day
+    rows = ledger(books, day).filter(lambda t: (t.billed_fen > 0) & (t.days_overdue > 0))
+    bills = books.run(rows.select("bill_id", "customer_id", "due_on").order_by(["customer_id", "due_on", "bill_id"]))
+    late = bills["bill_id"].isin(set(late_bills(books, day)["bill_id"])).to_numpy()
+    due = pd.to_datetime(bills["due_on"])
+    middle, first = (pd.Timestamp(day) - pd.DateOffset(months=m) for m in (12, 24))
+    if due.min() > first + pd.Timedelta(days=62):
+        raise ArrearsError("the bills do not reach back two years: no change on the year before can be told")
+    pairs = []
+    for at in (((due > first) & (due <= middle)).to_numpy(), (due > middle).to_numpy()):
+        counts = pd.DataFrame({"late": late * at, "due": at}).groupby(bills["customer_id"].to_numpy()).sum()
+        pairs.append((counts["late"].to_numpy(), counts["due"].to_numpy()))
+    return estimate_ratio_change(pairs[0], pairs[1])
 
 
 def billed_last_year(books: Books, on: dt.date | None = None) -> float:

@@ -17,7 +17,16 @@ from labkit.dsm.response import Response, elasticity_matrix, fit_response, price
 from labkit.dsm.scenario import Programme, Scenario, read_scenario, read_scenarios
 from labkit.dsm.shapes import call_windows, clip, conserve, fill, flexible, grow, shift
 from labkit.dsm.simulate import Prepared, ScenarioResult, compare, prepare, run
-from labkit.dsm.summary import SYSTEM_COLUMNS, check_transfers, gain, plot_gains, tell_gains, who_all_gain
+from labkit.dsm.summary import (
+    SYSTEM_COLUMNS,
+    best_by_class,
+    best_for_all,
+    check_transfers,
+    gain,
+    plot_gains,
+    tell_gains,
+    who_all_gain,
+)
 from labkit.dsm.trials import EventTrial, PriceTrial, read_events, read_trial, summarise_trials
 
 __all__ = [
@@ -40,6 +49,8 @@ __all__ = [
     "SharedRange",
     "ShiftPlan",
     "baseline_daily",
+    "best_by_class",
+    "best_for_all",
     "call_windows",
     "check_transfers",
     "clip",

@@ -42,6 +42,38 @@ def who_all_gain(table: pd.DataFrame) -> list[str]:
     return table.loc[(lows > 0).all(axis=1), "scenario"].tolist()
 
 
+def best_by_class(results: Iterable[ScenarioResult], fewest: int = 1) -> pd.DataFrame:
+    """The scenario of each customer class from which society gains most among those that harm neither side.
+
+    Parameters
+    ----------
+    results : iterable of ScenarioResult
+    fewest : int
+        Classes of fewer customers are left out.
+
+    Returns
+    -------
+    DataFrame
+        ``customer_class``, ``scenario``, ``society_yuan`` with ``low``, ``high`` (present value), ``harmless``: whether neither the
+        customer nor the utility surely loses; where no scenario is, the best for society stands there.
+    """
+    rows = []
+    for one in results:
+        own = one.segments[one.segments["customers_count"] >= fewest]
+        harmless = (own["customer_high_yuan"] >= 0) & (own["utility_high_yuan"] >= 0)
+        rows.append(own.assign(scenario=one.scenario.id, harmless=harmless))
+    told = pd.concat(rows, ignore_index=True).rename(columns={"society_low_yuan": "low", "society_high_yuan": "high"})
+    told = told.sort_values(["harmless", "society_yuan"], ascending=False, kind="stable")
+    best = told.drop_duplicates("customer_class").sort_values("customer_class", ignore_index=True)
+    return best[["customer_class", "scenario", "society_yuan", "low", "high", "harmless"]]
+
+
+def best_for_all(results: Iterable[ScenarioResult]) -> ScenarioResult | None:
+    """The scenario from which society gains most among those where customer, utility and society surely gain."""
+    sure = [one for one in results if all(gain(one, who).low > 0 for who in GAINERS)]
+    return max(sure, key=lambda one: gain(one, "society").value, default=None)
+
+
 def check_transfers(results: Iterable[ScenarioResult]) -> pd.DataFrame:
     """Whether participant and ratepayer test add up to the resource test: ``scenario``, ``apart_yuan``, ``adds_up``.
 

@@ -8,6 +8,7 @@
 from labkit.importance import Importance, driver_importance
 from labkit.loyalty.accuracy import auc_at, brier_score, calibration, concordance
 from labkit.loyalty.behaviour import SatisfactionLink, answer_agreement, link_satisfaction
+from labkit.loyalty.by_segment import best_measure_of, gain_by_segment, lost_by_segment, weakest_dimension
 from labkit.loyalty.cells import count_cells
 from labkit.loyalty.churn import ChurnModel, churn_model
 from labkit.loyalty.cohorts import RenewalModel, compare_renewals, fit_bdw, fit_sbg
@@ -91,6 +92,7 @@ __all__ = [
     "answer_agreement",
     "attempt",
     "auc_at",
+    "best_measure_of",
     "break_even_uplift",
     "brier_score",
     "calibration",
@@ -119,11 +121,13 @@ __all__ = [
     "fit_sbg",
     "fit_states",
     "foretell_departures",
+    "gain_by_segment",
     "half_year",
     "importance_performance",
     "index_change",
     "kinds_of_departure",
     "link_satisfaction",
+    "lost_by_segment",
     "make_spells",
     "measure_qini",
     "net_moves",
@@ -151,4 +155,5 @@ __all__ = [
     "trial_power",
     "value_customers",
     "value_today",
+    "weakest_dimension",
 ]

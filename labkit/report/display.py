@@ -35,6 +35,7 @@ def finding(
     unit: tuple[str, str] = ("", ""),
     digits: int = 1,
     subject: str = "",
+    subject_names: tuple[str, str] = ("", ""),
     change: Estimate | None = None,
     since: tuple[str, str] = ("", ""),
 ) -> Finding:
@@ -52,7 +53,9 @@ def finding(
         English and Chinese; ``("%", "%")`` for a share 0..1.
     digits : int
     subject : str
-        A code of the glossary it is about, such as ``channel=online``.
+        A code it is about, such as ``channel=online``.
+    subject_names : (str, str)
+        The same in English and Chinese, where the glossary does not have it.
     change : Estimate, optional
         Against the time before.
     since : (str, str)
@@ -69,6 +72,8 @@ def finding(
         high=value.high if isinstance(value, Estimate) else None,
         digits=digits,
         subject=subject,
+        subject_en=subject_names[0],
+        subject_zh=subject_names[1],
         change=change.value if change else None,
         change_low=change.low if change else None,
         change_high=change.high if change else None,
@@ -89,6 +94,7 @@ def findings_by_segment(
     low: str = "",
     high: str = "",
     subject: str = "",
+    subject_names: Mapping[str, tuple[str, str]] | None = None,
     unit: tuple[str, str] = ("", ""),
     digits: int = 1,
 ) -> list[Finding]:
@@ -105,7 +111,9 @@ def findings_by_segment(
     by : str
         Column of the segment.
     subject : str
-        Column of glossary codes, such as ``channel=online``.
+        Column of codes, such as ``channel=online``.
+    subject_names : mapping, optional
+        Names in English and Chinese of codes the glossary does not have.
     """
     kept = []
     for row in frame.to_dict("records"):
@@ -113,7 +121,9 @@ def findings_by_segment(
             continue
         number = Estimate(row[value], row[low], row[high], 0) if low else float(row[value])
         about = str(row[subject]) if subject else ""
-        kept.append(finding(f"{id}@{row[by]}", number, en=en, zh=zh, unit=unit, digits=digits, subject=about))
+        names = (subject_names or {}).get(about, ("", ""))
+        name = f"{id}@{row[by]}"
+        kept.append(finding(name, number, en=en, zh=zh, unit=unit, digits=digits, subject=about, subject_names=names))
     return kept
 
 

@@ -288,7 +288,7 @@ def refresh_notebooks(paths: Sequence[Path], data: Path) -> None:
                 keep_finding(item, Path(folder))
         for path in sorted(paths, key=lambda path: (_Job(path, "en").stage, path.name)):
             _refresh(path, Path(folder))
-        write_committed(read_findings(Path(folder)), manifest)
+            write_committed(read_findings(Path(folder)), manifest)
 
 
 def _refresh(path: Path, findings: Path) -> None:

@@ -5,7 +5,9 @@
 7.84
 """
 
+from labkit.refusals import attempt
 from labkit.service.assumptions import read_channel_costs, read_promises, read_remedies, site_limits
+from labkit.service.by_segment import contacts_by_segment, contacts_change, kept_by_segment, kept_change
 from labkit.service.channels import (
     compare_channels,
     cost_contacts,
@@ -49,8 +51,11 @@ __all__ = [
     "agents_needed",
     "answer_times",
     "area_demand",
+    "attempt",
     "check_promises",
     "compare_channels",
+    "contacts_by_segment",
+    "contacts_change",
     "cost_contacts",
     "count_cells",
     "count_contacts",
@@ -71,6 +76,8 @@ __all__ = [
     "hide_few",
     "hot_topics",
     "individuals_chart",
+    "kept_by_segment",
+    "kept_change",
     "mark_repeats",
     "mask_text",
     "monthly",

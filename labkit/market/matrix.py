@@ -1,0 +1,197 @@
+"""Where segments stand: attractiveness against own strength (GE-McKinsey), and how far weights decide it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+
+from labkit import figures
+from labkit.market.errors import MarketError
+from labkit.market.factors import SIDES, Factors
+
+#: Thirds of the scale of 1 to 5.
+CUTS = (1 + 4 / 3, 1 + 8 / 3)
+ZONES = ("grow", "select", "harvest")
+_ENDS = (2.5, 97.5)
+_Part = tuple[list[str], np.ndarray, np.ndarray]
+
+
+@dataclass(frozen=True, eq=False)
+class Positions:
+    """Where segments stand, with how sure that is.
+
+    Attributes
+    ----------
+    table : DataFrame
+        Best first: ``segment``; ``attractiveness`` and ``strength`` (1..5) with ``_low``, ``_high``; ``zone``, ``zone_share``
+        (draws that agree); ``rank`` by the mean of the two, with ``rank_low``, ``rank_high``, ``first_share``;
+        ``known_share``: weight of the factors that have a figure.
+    scores : DataFrame
+        Of `measure_factors`.
+    turns : DataFrame
+        ``factor``, ``side``, ``weight``, ``turns_at``: the nearest weight at which another segment comes first, all else in
+        proportion (missing: none does), and ``then_first``.
+    agreement : float
+        Mean Kendall tau between the ranking by stated weights and by drawn ones.
+    """
+
+    table: pd.DataFrame
+    scores: pd.DataFrame
+    turns: pd.DataFrame
+    agreement: float
+
+
+def place_segments(scores: pd.DataFrame, factors: Factors, *, draws: int = 2000, seed: int = 0) -> Positions:
+    """Attractiveness and strength of each segment, with what uncertain weights and figures do to them.
+
+    Parameters
+    ----------
+    scores : DataFrame
+        Of `measure_factors`.
+    factors : Factors
+    draws, seed : int
+        Weights are drawn as Dirichlet around those stated, figures as normal by their errors.
+
+    Raises
+    ------
+    MarketError
+        If a segment has no figure at all on a side.
+
+    Notes
+    -----
+    A factor without a figure is left out for that segment and the other weights keep their
+    proportions. The 95 % intervals hold weights and figures together.
+    """
+    rng = np.random.default_rng(seed)
+    segments = list(dict.fromkeys(scores["segment"]))
+    middle, drawn, known, parts = {}, {}, [], {}
+    for side in SIDES:
+        own = scores[scores["side"] == side]
+        names = [f.id for f in factors.of(side)]
+        stated = np.array([f.weight for f in factors.of(side)])
+        cells = own.set_index(["segment", "factor"]).reindex(pd.MultiIndex.from_product([segments, names]))
+        value, error, score = (
+            cells[c].to_numpy(dtype=float).reshape(len(segments), len(names)) for c in ("value", "error", "score")
+        )
+        if np.isnan(value).all(axis=1).any():
+            lost = segments[int(np.isnan(value).all(axis=1).argmax())]
+            raise MarketError(f"{lost} has no figure for any factor of {side}; leave it out, or bring one")
+        noise = rng.normal(size=(draws, *value.shape)) * np.where(_logs(factors, side), value * error, error)
+        drawn_scores = np.stack([f.score(value[:, j] + noise[:, :, j]) for j, f in enumerate(factors.of(side))], axis=2)
+        weights = rng.dirichlet(stated * factors.votes, draws)
+        middle[side] = _mean(score[None], stated[None])[0]
+        drawn[side] = _mean(drawn_scores, weights)
+        known.append((~np.isnan(value) * stated).sum(axis=1))
+        parts[side] = (names, stated, score)
+    table = _tell(segments, middle, drawn)
+    table["known_share"] = np.min(known, axis=0)
+    overall, of_draws = (middle[SIDES[0]] + middle[SIDES[1]]) / 2, (drawn[SIDES[0]] + drawn[SIDES[1]]) / 2
+    turns = _turns(segments, parts, overall)
+    ordered = table.sort_values("rank", kind="stable", ignore_index=True)
+    return Positions(ordered, scores, turns, float(np.mean([_tau(overall, d) for d in of_draws])))
+
+
+def _logs(factors: Factors, side: str) -> np.ndarray:
+    """Errors of logarithmic factors are shares of the figure."""
+    return np.array([f.log for f in factors.of(side)])
+
+
+def _mean(scores: np.ndarray, weights: np.ndarray) -> np.ndarray:
+    """Weighted mean over the factors that have a score; shapes (draws, segments, factors), (draws, factors)."""
+    there = ~np.isnan(scores)
+    w = weights[:, None, :] * there
+    with np.errstate(invalid="ignore"):  # a segment without any figure has no mean
+        return (w * np.where(there, scores, 0.0)).sum(axis=2) / w.sum(axis=2)
+
+
+def zone_of(attractiveness: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Zone of the nine fields: grow, select or harvest.
+
+    Examples
+    --------
+    >>> zone_of(np.array([4.5, 3.0, 1.5]), np.array([3.0, 3.0, 2.9])).tolist()
+    ['grow', 'select', 'harvest']
+    """
+    steps = np.digitize(attractiveness, CUTS) + np.digitize(strength, CUTS)
+    return np.array(ZONES)[np.select([steps >= 3, steps == 2], [0, 1], 2)]
+
+
+def _tell(segments: list[str], middle: Mapping[str, np.ndarray], drawn: Mapping[str, np.ndarray]) -> pd.DataFrame:
+    table = pd.DataFrame({"segment": segments})
+    for side in SIDES:
+        low, high = np.percentile(drawn[side], _ENDS, axis=0)
+        table[side], table[f"{side}_low"], table[f"{side}_high"] = middle[side], low, high
+    table["zone"] = zone_of(middle[SIDES[0]], middle[SIDES[1]])
+    table["zone_share"] = (zone_of(drawn[SIDES[0]], drawn[SIDES[1]]) == table["zone"].to_numpy()).mean(axis=0)
+    overall = middle[SIDES[0]] + middle[SIDES[1]]
+    ranks = _ranks(drawn[SIDES[0]] + drawn[SIDES[1]])
+    low, high = np.percentile(ranks, _ENDS, axis=0, method="nearest")
+    table["rank"], table["rank_low"], table["rank_high"] = _ranks(overall[None])[0], low, high
+    table["first_share"] = (ranks == 1).mean(axis=0)
+    return table
+
+
+def _ranks(values: np.ndarray) -> np.ndarray:
+    """Places, 1 the highest, a row a draw; ties by order."""
+    return np.argsort(np.argsort(-values, axis=1, kind="stable"), axis=1, kind="stable") + 1
+
+
+def _tau(a: np.ndarray, b: np.ndarray) -> float:
+    i, j = np.triu_indices(len(a), 1)
+    return float(np.mean(np.sign(a[i] - a[j]) * np.sign(b[i] - b[j]))) if len(i) else 1.0
+
+
+def _turns(segments: list[str], parts: Mapping[str, _Part], overall: np.ndarray) -> pd.DataFrame:
+    """Nearest weight of each factor at which another segment comes first; scores are straight lines in it."""
+    first, rows = int(overall.argmax()), list[tuple[str, str, float, float, str | None]]()
+    for side, (names, stated, score) in parts.items():
+        other = next(s for s in SIDES if s != side)
+        fixed = _mean(parts[other][2][None], parts[other][1][None])[0] / 2
+        for j, name in enumerate(names):
+            rest = np.delete(np.arange(len(names)), j)
+            without = _mean(score[None][:, :, rest], stated[None][:, rest])[0]
+            at = np.where(np.isnan(score[:, j]), without, score[:, j])
+            gap_now = fixed - fixed[first] + (without - without[first]) / 2
+            slope = ((at - without) - (at[first] - without[first])) / 2
+            with np.errstate(divide="ignore", invalid="ignore"):
+                cross = np.where(slope != 0, -gap_now / slope, np.nan)
+            cross[(cross < 0) | (cross > 1)] = np.nan
+            cross[first] = np.nan
+            far = np.abs(cross - stated[j])
+            if np.isnan(far).all():
+                rows.append((name, side, stated[j], np.nan, None))
+            else:
+                to = int(np.nanargmin(far))
+                rows.append((name, side, stated[j], cross[to], segments[to]))
+    return pd.DataFrame(rows, columns=["factor", "side", "weight", "turns_at", "then_first"])
+
+
+def plot_positions(
+    table: pd.DataFrame, *, names: Mapping[str, str], x_label: str, y_label: str, ax: Axes | None = None
+) -> Axes:
+    """Segments in the nine fields, with whiskers; the first is in the accent colour."""
+    with figures.style():
+        ax = figures.new_axes(6.4, 5.2) if ax is None else ax
+        for cut in CUTS:
+            ax.axhline(cut, color=figures.LINE, linewidth=0.8, zorder=0)
+            ax.axvline(cut, color=figures.LINE, linewidth=0.8, zorder=0)
+        for i, row in enumerate(table.to_dict("records")):
+            colour = figures.ACCENT if i == 0 else figures.MUTED
+            x, y = row["strength"], row["attractiveness"]
+            ax.errorbar(
+                x,
+                y,
+                xerr=[[max(x - row["strength_low"], 0)], [max(row["strength_high"] - x, 0)]],
+                yerr=[[max(y - row["attractiveness_low"], 0)], [max(row["attractiveness_high"] - y, 0)]],
+                fmt="o",
+                color=colour,
+                linewidth=1,
+                markersize=6,
+            )
+            ax.annotate(names[row["segment"]], (x, y), xytext=(6, 6), textcoords="offset points", fontsize=9)
+        ax.set(xlim=(1, 5), ylim=(1, 5), xlabel=x_label, ylabel=y_label)
+    return ax
