@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from html import escape
 from pathlib import Path
 
-from labkit import terms
+from labkit import market_segments, terms
 from labkit.findings import Finding, Findings
 from labkit.report.frame import PageFacts, fill_page
 
@@ -82,20 +83,21 @@ def name_finding(item: Finding, language: terms.Language) -> str:
 
     Examples
     --------
-    >>> name_finding(Finding("07.kept@x", 1, "%", "%", "Kept", "兑现率", subject="channel=online"), "zh")
-    '兑现率（网上）'
+    >>> name_finding(Finding("07.used@public", 1, "%", "%", "Used most", "最常用", subject="channel=online"), "zh")
+    '最常用 · 公共机构 · 网上'
     """
-    about = item.subject_label(language) or (item.segment and _segment_label(item.segment, language))
-    if not about:
-        return item.label(language)
-    return f"{item.label(language)}（{about}）" if language == "zh" else f"{item.label(language)} ({about})"
+    about = (_name_segment(item.segment, language), item.subject_label(language))
+    return " · ".join(dict.fromkeys(filter(None, (item.label(language), *about))))
 
 
-def _segment_label(segment: str, language: terms.Language) -> str:
-    for column in ("segment", "customer_class"):
-        if f"{column}={segment}" in terms.glossary():
-            return terms.category(column, segment, language)
-    return segment
+@cache
+def _segments() -> dict[str, market_segments.Segment]:
+    return market_segments.read_segments()
+
+
+def _name_segment(segment: str, language: terms.Language) -> str:
+    known = _segments().get(segment)
+    return known.label(language) if known else terms.category("customer_class", segment, language)
 
 
 def _figures_of(entry: Entry, found: Findings | None) -> list[Finding]:

@@ -29,7 +29,17 @@ FOUND = Findings(
     [
         Finding("05.saving", 20_972_110.6, "yuan", "元", "Saved a year", "每年节约电费", low=14e6, high=29e6, digits=0),
         Finding("05.gini", 0.87, "", "", "Gini coefficient", "基尼系数", low=0.83, high=0.9, digits=2),
-        Finding("09.late@x", 0.077, "%", "%", "Paid late", "逾期账单", low=0.07, high=0.083, subject="channel=online"),
+        Finding(
+            "09.late@commercial",
+            0.077,
+            "%",
+            "%",
+            "Paid late",
+            "逾期账单",
+            low=0.07,
+            high=0.083,
+            subject="channel=online",
+        ),
         Finding("09.price", 0.6, "", "", "", ""),
         Finding("10.bad", 1.0, "", "", HOSTILE, HOSTILE, since_en=HOSTILE, change=0.1, change_low=0.0, change_high=0.2),
         Finding("11.gone", 1.0, "", "", "Gone", "没有页面"),
@@ -71,7 +81,7 @@ def test_the_index_shows_each_key_number_with_its_interval_and_page() -> None:
         "2,900.0",
         "万元",
     ]
-    assert [a.text for a in items[1].find("ul", class_="found").find_all("a")] == ["逾期账单（网上）"]
+    assert [a.text for a in items[1].find("ul", class_="found").find_all("a")] == ["逾期账单 · 商业 · 网上"]
     assert "没有页面" not in soup.text and soup.find("search").has_attr("hidden")
 
 
