@@ -85,6 +85,15 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--out", type=Path, default=Path("reports"))
     report.add_argument("--no-progress", action="store_true")
     report.set_defaults(run=_report)
+    compare = report.add_subparsers(metavar="{compare}").add_parser(
+        "compare", help="compare two published runs: which findings moved, and by more than chance allows?"
+    )
+    compare.add_argument("old", type=Path, metavar="RUN_A", help="folder of a run, such as reports/run-3dab477d")
+    compare.add_argument("new", type=Path, metavar="RUN_B")
+    compare.add_argument("--lang", choices=terms.LANGUAGES, default="en")
+    compare.add_argument("--json", action="store_true", help="findings as JSON")
+    compare.add_argument("--out", type=Path, metavar="FILE.html", help="write a page instead of a table")
+    compare.set_defaults(run=_compare)
 
     notebook = commands.add_parser("notebook", help="work on the notebooks").add_subparsers(
         required=True, metavar="action"
@@ -184,6 +193,21 @@ def _report(options: argparse.Namespace) -> int:
         print(f"failed: {failure}", file=sys.stderr)
     print(f"{len(run.pages)} pages; open {run.index}")
     return 1 if run.failures else 0
+
+
+def _compare(options: argparse.Namespace) -> int:
+    from labkit.report.compare_page import Comparison
+
+    compared = Comparison.read(options.old, options.new)
+    if options.out:
+        write_whole(options.out, compared.to_page(options.lang).encode())
+    if options.json:
+        print(json.dumps(compared.to_json(), ensure_ascii=False, indent=1))
+    elif options.out:
+        print(f"wrote {options.out}")
+    else:
+        print("\n".join(compared.to_lines(options.lang)))
+    return 0
 
 
 def _new_notebook(options: argparse.Namespace) -> int:

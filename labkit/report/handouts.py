@@ -11,7 +11,7 @@ import labkit
 from labkit import accounts, loyalty, terms
 from labkit.accounts import AccountStudy, Section
 from labkit.loyalty import RetentionCard
-from labkit.report.page import PageFacts, fill_page
+from labkit.report.frame import PageFacts, fill_page
 
 _FOLDER = "accounts"
 

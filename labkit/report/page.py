@@ -4,104 +4,19 @@ from __future__ import annotations
 
 import html
 import re
-from dataclasses import dataclass
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import nbformat
 from bs4 import BeautifulSoup, Tag
-from jinja2 import Environment, FileSystemLoader
 from nbconvert.filters import markdown2html_mistune
 
 from labkit import figures, terms
-
-_HERE = Path(__file__).parent
-HTML_LANGUAGE: dict[terms.Language, str] = {"en": "en", "zh": "zh-Hans"}
-
-_WORDS: dict[terms.Language, dict[str, str]] = {
-    "en": {
-        "skip": "Skip to content",
-        "brand": "Electricity customer research",
-        "all": "All reports",
-        "other": "中文",
-        "other_lang": "zh-Hans",
-        "contents": "Contents",
-        "method": "How this was worked out",
-        "figure": "Figure",
-        "table": "Table",
-        "answer": "Answer",
-        "stop": ".",
-    },
-    "zh": {
-        "skip": "跳到正文",
-        "brand": "电力客户研究",
-        "all": "全部报告",
-        "other": "English",
-        "other_lang": "en",
-        "contents": "目录",
-        "method": "怎样算出来的",
-        "figure": "图",
-        "table": "表",
-        "answer": "结论",
-        "stop": "",
-    },
-}
+from labkit.report.frame import PageFacts, fill_page, words
+from labkit.report.making import Origin, describe_making
 
 
 class PageError(Exception):
     """A notebook that cannot become a page; names the cell and what it lacks."""
-
-
-@dataclass(frozen=True)
-class PageFacts:
-    """What a page says of itself."""
-
-    language: terms.Language
-    utility: str
-    period: str
-    digest: str
-    version: str
-    home: str = "index.html"
-    other: str = ""
-
-    @property
-    def footer(self) -> str:
-        """Period, digest of the data, version of the package."""
-        if self.language == "zh":
-            return f"数据 {self.period} · 数据指纹 {self.digest[:12]} · labkit {self.version}"
-        return f"Data {self.period} · data digest {self.digest[:12]} · labkit {self.version}"
-
-
-def words(language: terms.Language) -> dict[str, str]:
-    """Words every page has."""
-    return _WORDS[language]
-
-
-@cache
-def _environment() -> Environment:
-    # Jinja's own choice by file ending would leave *.j2 unescaped.
-    return Environment(loader=FileSystemLoader(_HERE), autoescape=True)
-
-
-def fill_page(facts: PageFacts, *, title: str, eyebrow: str, body: str) -> str:
-    """A whole page around a body that is already safe HTML."""
-    return (
-        _environment()
-        .get_template("page.html.j2")
-        .render(
-            lang=HTML_LANGUAGE[facts.language],
-            title=title,
-            eyebrow=eyebrow,
-            body=body,
-            utility=facts.utility,
-            css=figures.page_colours() + (_HERE / "page.css").read_text(encoding="utf-8"),
-            words=words(facts.language),
-            home=facts.home,
-            other=facts.other,
-            footer=facts.footer,
-        )
-    )
 
 
 def question(notebook: nbformat.NotebookNode, language: terms.Language) -> str:
@@ -121,8 +36,18 @@ def answer_of(notebook: nbformat.NotebookNode) -> str:
     return ""
 
 
-def render_page(notebook: nbformat.NotebookNode, facts: PageFacts, number: str) -> str:
+def render_page(notebook: nbformat.NotebookNode, facts: PageFacts, number: str, origin: Origin | None = None) -> str:
     """The page of an executed notebook.
+
+    Parameters
+    ----------
+    notebook : NotebookNode
+        With the outputs of its run.
+    facts : PageFacts
+    number : str
+        Its number, such as ``05``.
+    origin : Origin, optional
+        What the page is made of, told at its end.
 
     Raises
     ------
@@ -136,6 +61,8 @@ def render_page(notebook: nbformat.NotebookNode, facts: PageFacts, number: str) 
             parts.append(_prose(cell, language))
         elif cell.cell_type == "code":
             parts += [_output(output, index, drawings, language) for output in cell.get("outputs", [])]
+    if origin is not None:
+        parts.append(describe_making(origin, facts))
     soup = BeautifulSoup("\n".join(filter(None, parts)), "html.parser")
     if soup.h1:
         soup.h1.decompose()
@@ -223,6 +150,8 @@ def _lead(soup: BeautifulSoup, language: terms.Language) -> None:
             heading.decompose()
             break
     nav = _contents(soup, language)
+    if key is not None:
+        key["id"] = "key"
     for part in (nav, key, answer):
         if part is not None:
             soup.insert(0, part.extract())
@@ -247,16 +176,31 @@ def _contents(soup: BeautifulSoup, language: terms.Language) -> Tag | None:
 
 
 def _number(soup: BeautifulSoup, language: terms.Language) -> None:
-    """Figures and tables numbered in order; wide tables can be reached by keyboard."""
+    """Figures and tables numbered in order; wide ones can be reached by keyboard, a figure's table from the figure."""
+    said = words(language)
     for kind, tag in (("figure", "figcaption"), ("table", "caption")):
         for i, caption in enumerate(soup.find_all(tag), 1):
-            bold = caption.find("b")
-            if bold is not None:
-                bold.insert(
-                    0,
-                    f"{words(language)[kind]} {i}{words(language)['stop']} "
-                    if language == "en"
-                    else f"{words(language)[kind]} {i}　",
-                )
+            if caption.b is not None:
+                caption.b.insert(0, f"{said[kind]} {i}{said['stop']}")
+    for i, box in enumerate(soup.select("figure > .draw"), 1):
+        box.attrs |= {"tabindex": "0", "role": "group", "aria-label": f"{said['figure']} {i}"}
     for i, box in enumerate(soup.find_all("div", class_="wide"), 1):
-        box.attrs |= {"tabindex": "0", "role": "region", "aria-label": f"{words(language)['table']} {i}"}
+        box.attrs |= {"id": f"t{i}", "tabindex": "0", "role": "region", "aria-label": f"{said['table']} {i}"}
+    for figure in soup.find_all("figure"):
+        table = _table_of(figure)
+        if table is not None and figure.figcaption is not None:
+            link = soup.new_tag("a", href=f"#{table['id']}")
+            link.string = said["see"].format(str(table["id"])[1:])
+            figure.figcaption.extend([" ", link])
+
+
+def _table_of(figure: Tag) -> Tag | None:
+    """The table with a figure's numbers: the next one of its section, or else the one before."""
+    near = ["h2", "figure", "div"]
+    for step in (figure.find_all_next, figure.find_all_previous):
+        for tag in step(near):
+            if tag.name == "div" and "wide" in tag.get_attribute_list("class"):
+                return tag
+            if tag.name != "div":
+                break
+    return None

@@ -25,10 +25,12 @@ import labkit
 from labkit import terms
 from labkit.findings import FINDINGS_VARIABLE, keep_finding, read_findings
 from labkit.report.display import FIGURES_VARIABLE
+from labkit.report.frame import PageFacts
 from labkit.report.handouts import Handouts, write_account_sheets
-from labkit.report.index import render_index
-from labkit.report.page import PageFacts, answer_of, question, render_page
+from labkit.report.page import question
+from labkit.report.run_facts import facts_of, write_run_facts
 from labkit.report.saved import read_committed, run_name, write_committed
+from labkit.report.site import Site
 from labkit.store import Manifest, StoreError, swap_in, sweep_unfinished
 
 NOTEBOOKS = Path(labkit.__file__).parents[1] / "notebooks"
@@ -154,11 +156,11 @@ def run_report(
         failures = _run_jobs(jobs, data, work, progress)
         if len(failures) == len(jobs):
             raise ReportError("no notebook ran to its end, nothing is published: " + "; ".join(map(str, failures)))
-        handouts = Handouts()
+        handouts, site = Handouts(), Site(work, data, manifest, languages)
         if any(path.stem[:2] == _ACCOUNTS for path in paths):
-            facts = {language: _sheet_facts(manifest, languages, language) for language in languages}
+            facts = {language: _sheet_facts(site, language) for language in languages}
             handouts = write_account_sheets(data, work, languages, facts)
-        pages = _write_pages(jobs, work, manifest, languages, failures, handouts)
+        pages = _write_pages(jobs, site, failures, handouts)
         swap_in(work, target)
     finally:
         shutil.rmtree(work, ignore_errors=True)
@@ -242,53 +244,26 @@ def _kill(job: _Job) -> None:
             os.kill(pid, signal.SIGKILL)
 
 
-def _write_pages(
-    jobs: list[_Job],
-    work: Path,
-    manifest: Manifest,
-    languages: Sequence[terms.Language],
-    failures: list[Failure],
-    handouts: Handouts,
-) -> list[Path]:
+def _write_pages(jobs: list[_Job], site: Site, failures: list[Failure], handouts: Handouts) -> list[Path]:
     pages: list[Path] = []
-    for language in languages:
-        (work / language).mkdir()
-        other = next((lang for lang in languages if lang != language), None)
+    found = read_findings(site.folder / "findings")
+    for language in site.languages:
         entries = []
         for job in (job for job in jobs if job.language == language):
-            name = f"{job.path.stem}.html"
             if job.notebook is None:
-                entries.append((job.number, name, question(nbformat.read(job.path, 4), language), "", True))
+                entries.append(site.entry(nbformat.read(job.path, 4), job.path.name, language))
                 continue
-            facts = _facts(manifest, language, f"../{other}/{name}" if other else "")
-            (work / language / name).write_text(render_page(job.notebook, facts, job.number), encoding="utf-8")
-            pages.append(Path(language) / name)
-            entries.append((job.number, name, question(job.notebook, language), answer_of(job.notebook), False))
+            entries.append(site.write_page(job.notebook, job.path.name, language))
+            pages.append(Path(language) / entries[-1].file)
         mine = [str(failure) for failure in failures if failure.language == language]
-        facts = _facts(manifest, language, f"../{other}/index.html" if other else "")
-        (work / language / "index.html").write_text(
-            render_index(entries, facts, mine, "", handouts.section(language, "../")), encoding="utf-8"
-        )
-        if language == languages[-1]:
-            top = _facts(manifest, language, f"{other}/index.html" if other else "")
-            (work / "index.html").write_text(
-                render_index(entries, top, mine, f"{language}/", handouts.section(language, "")), encoding="utf-8"
-            )
+        site.write_rest(entries, language, mine, handouts, found)
+    write_run_facts(facts_of(site.manifest, run_name(site.manifest)), site.folder)
     return pages
 
 
-def _sheet_facts(manifest: Manifest, languages: Sequence[terms.Language], language: terms.Language) -> PageFacts:
+def _sheet_facts(site: Site, language: terms.Language) -> PageFacts:
     """What the list of sheets says of itself; it stands two folders below the index."""
-    other = next((lang for lang in languages if lang != language), None)
-    facts = _facts(manifest, language, f"../{other}/index.html" if other else "")
-    return replace(facts, home=f"../../{language}/index.html")
-
-
-def _facts(manifest: Manifest, language: terms.Language, other: str) -> PageFacts:
-    first, last = manifest.period or ("", "")
-    period = f"{first} 至 {last}" if language == "zh" else f"{first} to {last}"
-    name = manifest.about.name_zh if language == "zh" else manifest.about.name_en
-    return PageFacts(language, name, period, manifest.digest, labkit.__version__, other=other)
+    return replace(site.facts(language, "index.html"), home=f"../../{language}/index.html")
 
 
 def refresh_notebooks(paths: Sequence[Path], data: Path) -> None:

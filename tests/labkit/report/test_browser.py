@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +9,13 @@ import pytest
 
 from labkit.report.run import Run
 
-CHROMIUM = next(
-    (path for name in ("chromium", "chromium-browser", "google-chrome") if (path := shutil.which(name))), None
-)
-QUIET = [
-    "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run",
-    "--disable-background-networking", "--disable-component-update", "--disable-sync",
-]  # fmt: skip
-PAGES = ("index.html", "en/01_data_and_portraits.html", "zh/01_data_and_portraits.html")
+from .conftest import in_a_browser
 
-pytestmark = pytest.mark.skipif(
-    CHROMIUM is None and not os.environ.get("CI"), reason="no chromium here; on Debian: apt-get install chromium"
-)
+PAGES = (
+    "index.html", "en/01_data_and_portraits.html", "zh/01_data_and_portraits.html", "zh/glossary.html", "en/data.html",
+)  # fmt: skip
 
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    from playwright.sync_api import sync_playwright
-
-    assert CHROMIUM is not None, "CI installs chromium"
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=QUIET)
-        yield browser
-        browser.close()
+pytestmark = in_a_browser
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

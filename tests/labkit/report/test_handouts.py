@@ -9,10 +9,10 @@ from bs4 import BeautifulSoup
 
 import labkit
 from labkit.accounts import rank_accounts
+from labkit.report.frame import PageFacts
 from labkit.report.handouts import Handouts, write_account_sheets
-from labkit.report.page import PageFacts
 from labkit.report.run import Run
-from tests.labkit.report.test_browser import CHROMIUM, browser  # noqa: F401  (a fixture)
+from tests.labkit.report.conftest import in_a_browser
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])
@@ -43,9 +43,9 @@ def test_no_name_and_no_phone_on_a_sheet_and_nothing_is_loaded(run: Run, sample:
         assert not soup.find_all(["script", "iframe", "link", "img", "object"]) and len(text) < 200_000
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no chromium here; on Debian: apt-get install chromium")
+@in_a_browser
 @pytest.mark.parametrize("language", ["en", "zh"])
-def test_a_sheet_is_one_page_of_a4(browser, run: Run, language: str, tmp_path: Path) -> None:  # noqa: F811
+def test_a_sheet_is_one_page_of_a4(browser, run: Run, language: str, tmp_path: Path) -> None:
     folder = run.folder / "accounts" / language
     longest = sorted((p for p in folder.glob("C*.html")), key=lambda p: -p.stat().st_size)[:5]
     page = browser.new_page()

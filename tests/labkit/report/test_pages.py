@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import re
 from itertools import pairwise
-from pathlib import Path
+from pathlib import Path, PurePath
 
 import nbformat
 import pytest
@@ -15,7 +15,8 @@ from labkit.report import page
 from labkit.report.run import NOTEBOOKS, Run, notebook_paths
 
 NAMES = [f"{language}/{path.stem}.html" for language in ("en", "zh") for path in notebook_paths()]
-ALL = ["index.html", "en/index.html", "zh/index.html", *NAMES]
+INDEXES = ["index.html", "en/index.html", "zh/index.html"]
+ALL = [*INDEXES, *(f"{lang}/{name}.html" for lang in ("en", "zh") for name in ("glossary", "data")), *NAMES]
 
 
 @pytest.fixture(scope="module")
@@ -45,22 +46,51 @@ def test_language_title_and_way_back(soups: dict[str, BeautifulSoup], run: Run, 
     other = soup.find("a", class_="other")
     assert other["hreflang"] != expected and (run.folder / name).parent.joinpath(other["href"]).resolve().is_file()
     for link in soup.find_all("a", href=True):
-        href = link["href"]
-        if href.startswith("#"):
-            assert soup.find(id=href[1:]) is not None, href
-        elif not href.startswith("data:"):
-            assert (run.folder / name).parent.joinpath(href).resolve().is_file(), href
+        if link["href"].startswith("data:"):
+            continue
+        path, _, part = link["href"].partition("#")
+        target = (run.folder / name).parent.joinpath(path).resolve() if path else run.folder / name
+        assert target.is_file(), link["href"]
+        assert not part or f'id="{part}"' in target.read_text(encoding="utf-8"), link["href"]
 
 
 @pytest.mark.parametrize("name", ALL)
 def test_nothing_is_loaded_and_nothing_runs(soups: dict[str, BeautifulSoup], run: Run, name: str) -> None:
     soup = soups[name]
-    assert not soup.find_all(["script", "iframe", "link", "object", "embed", "base"])
+    assert not soup.find_all(["iframe", "link", "object", "embed", "base"])
+    # The index has the script of its search, and names it to the browser; no other page has one.
+    assert [script.attrs for script in soup.find_all("script")] == ([{}] if name in INDEXES else [])
+    allowed = soup.find("meta", attrs={"http-equiv": "Content-Security-Policy"})["content"]
+    assert allowed.startswith("default-src 'none';") and ("script-src 'sha256-" in allowed) == (name in INDEXES)
     assert all(tag.get("src", "data:").startswith("data:") for tag in soup.find_all(src=True))
     assert not any(key.startswith("on") for tag in soup.find_all(True) for key in tag.attrs)
     text = (run.folder / name).read_text(encoding="utf-8")
     assert not re.findall(r"(?:src|href|url)\s*[=(]\s*[\"']?(?:https?:)?//", text) and "@import" not in text
-    assert len(text) < 3_000_000
+    assert len(text.encode()) < (3_000_000 if name in NAMES else 1_000_000)
+
+
+@pytest.mark.parametrize("name", ALL)
+def test_same_head_and_foot_on_every_page(soups: dict[str, BeautifulSoup], name: str) -> None:
+    soup = soups[name]
+    links = [(PurePath(a["href"]).name, a.get("aria-current")) for a in soup.header.nav.find_all("a")]
+    here = PurePath(name).name
+    assert links == [(page, "page" if page == here else None) for page in ("index.html", "glossary.html", "data.html")]
+    assert re.search(r"2025-01-01.*2025-12-31 · .*[0-9a-f]{12} · labkit \d", soup.footer.text)
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_page_says_how_it_was_made_and_a_figure_where_its_table_is(
+    soups: dict[str, BeautifulSoup], name: str
+) -> None:
+    main = soups[name].main
+    last = main.find_all(True, recursive=False)[-1]
+    assert last["class"] == ["made"] and not last.has_attr("open")
+    told = last.get_text(" ")
+    assert PurePath(name).stem + ".ipynb" in told and re.search(r"[0-9a-f]{64}", told) and "--data sample" in told
+    assert "/" not in last.dl.get_text().replace("../", "")
+    for figure in main.find_all("figure"):
+        link = figure.figcaption.find("a")
+        assert main.find(id=link["href"][1:]).table is not None
 
 
 @pytest.mark.parametrize("name", NAMES)
