@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
 import os
 import re
 import shutil
-import signal
-import subprocess
 import tempfile
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import nbformat
-from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 from tqdm import tqdm
 
 import labkit
 from labkit import terms
-from labkit.findings import FINDINGS_VARIABLE, keep_finding, read_findings
-from labkit.report.display import FIGURES_VARIABLE
+from labkit.findings import keep_finding, read_findings
+from labkit.report.execute import Execution, Failure, Job, execute_in_place
 from labkit.report.frame import PageFacts
 from labkit.report.handouts import Handouts, write_account_sheets
 from labkit.report.page import question
@@ -37,24 +31,10 @@ NOTEBOOKS = Path(labkit.__file__).parents[1] / "notebooks"
 _AT_ONCE = 2
 #: The notebook on key accounts: with it come the account sheets.
 _ACCOUNTS = "05"
-_TIMEOUT_S = 1800
 
 
 class ReportError(Exception):
     """A report that cannot be made; says why and what to do."""
-
-
-@dataclass(frozen=True)
-class Failure:
-    """A notebook that did not run to its end."""
-
-    notebook: str
-    language: terms.Language
-    cell: int
-    error: str
-
-    def __str__(self) -> str:
-        return f"{self.notebook} ({self.language}): cell {self.cell}: {self.error}"
 
 
 @dataclass(frozen=True)
@@ -69,24 +49,6 @@ class Run:
     def index(self) -> Path:
         """The page to open first."""
         return self.folder / "index.html"
-
-
-@dataclass
-class _Job:
-    path: Path
-    language: terms.Language
-    client: NotebookClient | None = None
-    notebook: nbformat.NotebookNode | None = None
-
-    @property
-    def number(self) -> str:
-        return self.path.stem[:2]
-
-    @property
-    def stage(self) -> int:
-        """Notebooks that cite findings of others say in their metadata that they run after them."""
-        said = nbformat.read(self.path, as_version=4).metadata.get("labkit", {})
-        return int(said.get("stage", 0))
 
 
 def notebook_paths(folder: Path = NOTEBOOKS, only: Sequence[str] = ()) -> list[Path]:
@@ -152,8 +114,9 @@ def run_report(
     if only and (target / "findings").is_dir():  # what the others found in the run before
         shutil.copytree(target / "findings", work / "findings")
     try:
-        jobs = [_Job(path, language) for path in paths for language in languages]
-        failures = _run_jobs(jobs, data, work, progress)
+        executions = [Execution([Job(path, language) for language in languages]) for path in paths]
+        jobs = [job for one in executions for job in one.jobs]
+        failures = _execute_all(executions, data, work, progress)
         if len(failures) == len(jobs):
             raise ReportError("no notebook ran to its end, nothing is published: " + "; ".join(map(str, failures)))
         handouts, site = Handouts(), Site(work, data, manifest, languages)
@@ -178,73 +141,34 @@ def _work_folder(out: Path) -> Path:
     return work
 
 
-def _run_jobs(jobs: list[_Job], data: Path, work: Path, progress: bool) -> list[Failure]:
-    bar = tqdm(total=len(jobs), unit=" pages", disable=not progress)
+def _execute_all(executions: list[Execution], data: Path, work: Path, progress: bool) -> list[Failure]:
+    bar = tqdm(total=sum(len(one.jobs) for one in executions), unit=" pages", disable=not progress)
     failures: list[Failure] = []
     with ThreadPoolExecutor(_AT_ONCE) as pool:
-        futures: list[Future[Failure | None]] = []
+        futures: dict[Future[list[Failure]], Execution] = {}
         try:
-            for stage in sorted({job.stage for job in jobs}):
-                pending = {pool.submit(_run_job, job, data, work) for job in jobs if job.stage == stage}
-                futures += pending
+            for stage in sorted({one.metadata("stage", 0) for one in executions}):
+                # Later notebooks build on more and take longer: first, so that none is left alone at the end.
+                own = [one for one in executions[::-1] if one.metadata("stage", 0) == stage]
+                futures |= {pool.submit(one.run, data, work / "findings"): one for one in own}
+                pending = {future for future in futures if not future.done()}
                 while pending:
                     done, pending = wait(pending, 0.2, return_when="FIRST_COMPLETED")
                     for future in done:
-                        failure = future.result()
-                        failures += [failure] if failure else []
-                        bar.update()
+                        failures += future.result()
+                        bar.update(len(futures[future].jobs))
         except KeyboardInterrupt:
             for future in futures:
                 future.cancel()
-            for job in jobs:
-                _kill(job)
+            for one in executions:
+                one.kill()
             raise
         finally:
             bar.close()
     return sorted(failures, key=str)
 
 
-def _run_job(job: _Job, data: Path, work: Path) -> Failure | None:
-    """Execute one notebook in one language; a failure is a result, not an exception."""
-    notebook = nbformat.read(job.path, as_version=4)
-    _inject(notebook, {"data": str(data), "language": job.language})
-    failed: dict[str, Any] = {}
-    job.client = NotebookClient(
-        notebook, timeout=_TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(job.path.parent)}}
-    )
-    job.client.on_cell_error = lambda cell, cell_index, execute_reply: failed.update(index=cell_index)
-    environment = os.environ | {
-        FIGURES_VARIABLE: "svg",
-        FINDINGS_VARIABLE: str(work / "findings"),
-        "PYTHONHASHSEED": "0",
-    }
-    try:
-        asyncio.run(job.client.async_execute(env=environment, stderr=subprocess.DEVNULL))
-    except CellExecutionError as error:
-        # The injected cell is not the reader's: count without it.
-        return Failure(job.path.name, job.language, failed.get("index", 1) - 1, f"{error.ename}: {error.evalue}")
-    except Exception as error:  # a kernel can die in many ways; each costs one notebook, not the run
-        return Failure(job.path.name, job.language, -1, f"{type(error).__name__}: {error}")
-    job.notebook = notebook
-    return None
-
-
-def _inject(notebook: nbformat.NotebookNode, parameters: dict[str, str]) -> None:
-    at = [i for i, cell in enumerate(notebook.cells) if "parameters" in cell.metadata.get("tags", [])]
-    source = "\n".join(f"{name} = {value!r}" for name, value in parameters.items())
-    notebook.cells.insert((at[0] if at else -1) + 1, nbformat.v4.new_code_cell(source))
-
-
-def _kill(job: _Job) -> None:
-    """End a kernel at once; its notebook then ends by itself."""
-    manager = job.client.km if job.client else None
-    pid = getattr(getattr(manager, "provisioner", None), "pid", None)
-    if pid:
-        with contextlib.suppress(ProcessLookupError):
-            os.kill(pid, signal.SIGKILL)
-
-
-def _write_pages(jobs: list[_Job], site: Site, failures: list[Failure], handouts: Handouts) -> list[Path]:
+def _write_pages(jobs: list[Job], site: Site, failures: list[Failure], handouts: Handouts) -> list[Path]:
     pages: list[Path] = []
     found = read_findings(site.folder / "findings")
     for language in site.languages:
@@ -286,25 +210,12 @@ def refresh_notebooks(paths: Sequence[Path], data: Path) -> None:
         for item in read_committed(manifest).values():
             if item.notebook not in numbers:
                 keep_finding(item, Path(folder))
-        for path in sorted(paths, key=lambda path: (_Job(path, "en").stage, path.name)):
-            _refresh(path, Path(folder))
+        for path in sorted(paths, key=lambda path: (Execution([Job(path, "en")]).metadata("stage", 0), path.name)):
+            try:
+                execute_in_place(path, Path(folder))
+            except CellExecutionError as error:
+                raise ReportError(f"{path.name}: {error.ename}: {error.evalue}") from error
             write_committed(read_findings(Path(folder)), manifest)
-
-
-def _refresh(path: Path, findings: Path) -> None:
-    notebook = nbformat.read(path, as_version=4)
-    client = NotebookClient(
-        notebook, timeout=_TIMEOUT_S, kernel_name="python3", resources={"metadata": {"path": str(path.parent)}}
-    )
-    environment = os.environ | {"PYTHONHASHSEED": "0", FINDINGS_VARIABLE: str(findings)}
-    try:
-        asyncio.run(client.async_execute(env=environment, stderr=subprocess.DEVNULL))
-    except CellExecutionError as error:
-        raise ReportError(f"{path.name}: {error.ename}: {error.evalue}") from error
-    for cell in notebook.cells:
-        cell.metadata.pop("execution", None)  # times of the run
-    notebook.metadata["language_info"] = {"name": "python"}
-    nbformat.write(notebook, path)
 
 
 def notebook_table(folder: Path = NOTEBOOKS) -> str:
