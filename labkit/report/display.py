@@ -10,6 +10,7 @@ import base64
 import html
 import io
 import os
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -201,7 +202,7 @@ def show_table(
     ----------
     frame : DataFrame
         Columns named as in the glossary; the first names the row. Missing values
-        are shown as a dash.
+        are shown as a dash; numbers of notebooks in a column ``notebook`` become links.
     title : str
         What the table says.
     name : str
@@ -239,10 +240,17 @@ def _align(column: pd.Series) -> str:
 def _row(cells: tuple[str, ...], frame: pd.DataFrame, language: terms.Language) -> str:
     first, *rest = cells
     tail = "".join(
-        f"<td{_align(frame.iloc[:, i])}{_foreign(cell, language)}>{html.escape(cell)}</td>"
+        f"<td{_align(frame.iloc[:, i])}{_foreign(cell, language)}>"
+        f"{_linked(cell) if frame.columns[i] == 'notebook' else html.escape(cell)}</td>"
         for i, cell in enumerate(rest, 1)
     )
-    return f'<tr><th scope="row"{_foreign(first, language)}>{html.escape(first)}</th>{tail}</tr>'
+    named = _linked(first) if frame.columns[0] == "notebook" else html.escape(first)
+    return f'<tr><th scope="row"{_foreign(first, language)}>{named}</th>{tail}</tr>'
+
+
+def _linked(cell: str) -> str:
+    """Numbers of notebooks, each a link that a page fills in; plain words elsewhere."""
+    return re.sub(r"\b(\d\d)\b", r'<a data-notebook="\1">\1</a>', html.escape(cell))
 
 
 def _foreign(cell: str, language: terms.Language) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import html
 import re
+from collections.abc import Mapping
 from typing import Any
 
 import nbformat
@@ -36,7 +37,13 @@ def answer_of(notebook: nbformat.NotebookNode) -> str:
     return ""
 
 
-def render_page(notebook: nbformat.NotebookNode, facts: PageFacts, number: str, origin: Origin | None = None) -> str:
+def render_page(
+    notebook: nbformat.NotebookNode,
+    facts: PageFacts,
+    number: str,
+    origin: Origin | None = None,
+    pages: Mapping[str, str] | None = None,
+) -> str:
     """The page of an executed notebook.
 
     Parameters
@@ -48,6 +55,8 @@ def render_page(notebook: nbformat.NotebookNode, facts: PageFacts, number: str, 
         Its number, such as ``05``.
     origin : Origin, optional
         What the page is made of, told at its end.
+    pages : mapping, optional
+        Number of a notebook -> its page beside this one, for links.
 
     Raises
     ------
@@ -68,6 +77,7 @@ def render_page(notebook: nbformat.NotebookNode, facts: PageFacts, number: str, 
         soup.h1.decompose()
     _lead(soup, language)
     _number(soup, language)
+    _link_reports(soup, pages or {}, language)
     body = str(soup)
     for i, drawing in enumerate(drawings):
         body = body.replace(f"<!--drawing {i}-->", drawing)
@@ -192,6 +202,16 @@ def _number(soup: BeautifulSoup, language: terms.Language) -> None:
             link = soup.new_tag("a", href=f"#{table['id']}")
             link.string = said["see"].format(str(table["id"])[1:])
             figure.figcaption.extend([" ", link])
+
+
+def _link_reports(soup: BeautifulSoup, pages: Mapping[str, str], language: terms.Language) -> None:
+    """Numbers of reports lead to their pages; those without one are plain text."""
+    for link in soup.select("a[data-notebook]"):
+        number = str(link["data-notebook"])
+        if number in pages:
+            link.attrs = {"href": pages[number], "aria-label": f"{words(language)['report']} {number}"}
+        else:
+            link.unwrap()
 
 
 def _table_of(figure: Tag) -> Tag | None:

@@ -60,6 +60,9 @@ def names_read(source: str) -> set[str]:
 
     top = symtable.symtable(source, "cell", "exec")
     own = {s.get_name() for s in top.get_symbols() if s.is_referenced()}
+    for node in ast.walk(ast.parse(source)):  # x += 1 reads x as well
+        if isinstance(node, ast.AugAssign) and isinstance(node.target, ast.Name):
+            own.add(node.target.id)
     return own.union(*(inside(child) for child in top.get_children()))
 
 

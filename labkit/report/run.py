@@ -119,7 +119,10 @@ def run_report(
         failures = _execute_all(executions, data, work, progress)
         if len(failures) == len(jobs):
             raise ReportError("no notebook ran to its end, nothing is published: " + "; ".join(map(str, failures)))
-        handouts, site = Handouts(), Site(work, data, manifest, languages)
+        handouts, site = (
+            Handouts(),
+            Site(work, data, manifest, languages, [j.path.name for j in jobs if j.notebook is not None]),
+        )
         if any(path.stem[:2] == _ACCOUNTS for path in paths):
             facts = {language: _sheet_facts(site, language) for language in languages}
             handouts = write_account_sheets(data, work, languages, facts)

@@ -36,12 +36,15 @@ class Site:
     manifest : Manifest
         Of the store.
     languages : sequence of {"en", "zh"}
+    notebooks : sequence of str
+        File names of those that have a page.
     """
 
     folder: Path
     data: Path
     manifest: Manifest
     languages: Sequence[terms.Language]
+    notebooks: Sequence[str] = ()
 
     def facts(self, language: terms.Language, page: str) -> PageFacts:
         """What a page of a language's folder says of itself."""
@@ -64,7 +67,8 @@ class Site:
         """Write the page of an executed notebook; give its place on the index."""
         name = f"{Path(file).stem}.html"
         origin = read_origin(notebook, file, {"data": self.data.name, "language": language})
-        self._write(language, name, render_page(notebook, self.facts(language, name), file[:2], origin))
+        pages = {known[:2]: f"{Path(known).stem}.html" for known in self.notebooks if known != file}
+        self._write(language, name, render_page(notebook, self.facts(language, name), file[:2], origin, pages))
         return replace(self.entry(notebook, file, language), answer=answer_of(notebook), failed=False)
 
     def entry(self, notebook: nbformat.NotebookNode, file: str, language: terms.Language) -> Entry:

@@ -195,3 +195,10 @@ def test_the_form_runs_to_a_page(sample: Path, tmp_path: Path) -> None:
     made = run_report(sample, tmp_path / "out", notebooks=notebooks, languages=("en",), progress=False)
     assert made.failures == () and "2,000" in made.pages[0].read_text(encoding="utf-8")
     assert NOTEBOOKS.name == "notebooks"
+
+
+def test_numbers_of_reports_lead_to_their_pages(soups: dict[str, BeautifulSoup], run: Run) -> None:
+    soup = soups["zh/12_management_summary.html"]
+    links = [str(a["href"]) for a in soup.select("table a[href$='.html']")]
+    assert "05_key_accounts.html" in links and all((run.folder / "zh" / link).is_file() for link in links)
+    assert not soup.select("a[data-notebook]")
