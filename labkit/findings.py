@@ -105,8 +105,8 @@ class Finding:
             return ""
         if pd.isna(self.low) or pd.isna(self.high):
             return "客户太少，无法给出区间" if language == "zh" else "too few customers for an interval"
-        low, high = (with_unit(end, self.unit(language), language, self.digits) for end in (self.low, self.high))
-        return f"95% 区间 {low} 至 {high}" if language == "zh" else f"95% interval {low} to {high}"
+        ends = span_with_unit(self.low, self.high, self.unit(language), language, self.digits)
+        return f"95% 区间 {ends}" if language == "zh" else f"95% interval {ends}"
 
     def told(self, language: terms.Language) -> str:
         """Value in bold with its interval, for a sentence (Markdown)."""
@@ -156,15 +156,35 @@ def with_unit(value: float, unit: str, language: terms.Language, digits: int = 1
         return HIDDEN
     if unit == "%":
         return f"{value * 100:.{digits}f}%"
+    size, name = _size(value, language)
+    text = f"{value / size:,.{digits if size == 1 else 1}f}"
     if language == "zh":
-        for size, name in ((1e8, "亿"), (1e4, "万")):
-            if abs(value) >= size * (1 if size > 1e5 else 10):
-                return f"{value / size:,.1f} {name}{unit}"
-        return f"{value:,.{digits}f}" + (f" {unit}" if unit else "")
-    for size, name in ((1e9, " billion"), (1e6, " million")):
-        if abs(value) >= size:
-            return f"{value / size:,.1f}{name} {unit}".rstrip()
-    return f"{value:,.{digits}f} {unit}".rstrip()
+        return f"{text} {name}{unit}".rstrip()
+    return " ".join(part for part in (text, name, unit) if part)
+
+
+def span_with_unit(low: float, high: float, unit: str, language: terms.Language, digits: int = 1) -> str:
+    """Two ends with their unit said once, both in the size of the larger.
+
+    Examples
+    --------
+    >>> span_with_unit(320_000, 8_700_000, "yuan", "en", 0), span_with_unit(0.037, 0.064, "%", "en")
+    ('0.3 to 8.7 million yuan', '3.7% to 6.4%')
+    """
+    to = " 至 " if language == "zh" else " to "
+    if unit == "%" or pd.isna(low) or pd.isna(high):
+        return f"{with_unit(low, unit, language, digits)}{to}{with_unit(high, unit, language, digits)}"
+    size, name = _size(max(abs(low), abs(high)), language)
+    ends = to.join(f"{end / size:,.{digits if size == 1 else 1}f}" for end in (low, high))
+    if language == "zh":
+        return f"{ends} {name}{unit}".rstrip()
+    return " ".join(part for part in (ends, name, unit) if part)
+
+
+def _size(value: float, language: terms.Language) -> tuple[float, str]:
+    """Size in which a number is read: 万 and 亿, or millions and billions."""
+    sizes = ((1e8, 1e8, "亿"), (1e4, 1e5, "万")) if language == "zh" else ((1e9, 1e9, "billion"), (1e6, 1e6, "million"))
+    return next(((size, name) for size, least, name in sizes if abs(value) >= least), (1.0, ""))
 
 
 class Findings(Mapping[str, Finding]):

@@ -192,6 +192,46 @@ def plot_positions(
                 linewidth=1,
                 markersize=6,
             )
-            ax.annotate(names[row["segment"]], (x, y), xytext=(6, 6), textcoords="offset points", fontsize=9)
+        _name_points(ax, table, names)
         ax.set(xlim=(1, 5), ylim=(1, 5), xlabel=x_label, ylabel=y_label)
     return ax
+
+
+def _name_points(ax: Axes, table: pd.DataFrame, names: Mapping[str, str]) -> None:
+    """A name at each point, on the side where it covers least of the other names and points."""
+    taken: list[tuple[float, float, float, float]] = []
+    points = list(zip(table["strength"], table["attractiveness"], strict=True))
+    for segment, (x, y) in zip(table["segment"], points, strict=True):
+        name = names[segment]
+        # A Latin letter takes about 0.055 of the scale's unit, a Chinese sign about twice that.
+        wide = sum(0.11 if ord(c) > 0x2E7F else 0.06 for c in name)
+
+        def box(
+            side: int, above: int, x: float = x, y: float = y, wide: float = wide
+        ) -> tuple[float, float, float, float]:
+            left = x + 0.06 if side > 0 else x - 0.06 - wide
+            bottom = y + 0.04 if above > 0 else y - 0.19
+            return left, bottom, left + wide, bottom + 0.15
+
+        def covered(side: int, above: int) -> float:
+            own = box(side, above)
+            names_hit = sum(_overlap(own, other) for other in taken)
+            return 10 * names_hit + sum(own[0] <= px <= own[2] and own[1] <= py <= own[3] for px, py in points)
+
+        side, above = min(((1, 1), (1, -1), (-1, 1), (-1, -1)), key=lambda at: covered(*at))
+        taken.append(box(side, above))
+        ax.annotate(
+            name,
+            (x, y),
+            xytext=(6 * side, 6 * above),
+            textcoords="offset points",
+            fontsize=9,
+            ha="left" if side > 0 else "right",
+            va="bottom" if above > 0 else "top",
+        )
+
+
+def _overlap(one: tuple[float, float, float, float], other: tuple[float, float, float, float]) -> float:
+    wide = min(one[2], other[2]) - max(one[0], other[0])
+    high = min(one[3], other[3]) - max(one[1], other[1])
+    return max(wide, 0.0) * max(high, 0.0)

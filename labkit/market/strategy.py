@@ -13,7 +13,7 @@ import yaml
 
 from labkit import terms
 from labkit.calendar import DATA
-from labkit.findings import Finding, Findings, with_unit
+from labkit.findings import Finding, Findings, span_with_unit, with_unit
 from labkit.market.errors import MarketError
 from labkit.market.judging import Condition, finding_for, read_condition
 from labkit.market_segments import Segment
@@ -187,10 +187,10 @@ def _review(item: Finding, language: terms.Language) -> str:
     ends = item.estimate
     if ends is None:
         return "下次测算变化时复核" if language == "zh" else "Review when the figure is next worked out"
-    low, high = (with_unit(e, item.unit(language), language, item.digits) for e in (ends.low, ends.high))
+    span = span_with_unit(ends.low, ends.high, item.unit(language), language, item.digits)
     if language == "zh":
-        return f"{item.zh}超出 {low} 至 {high} 时复核"
-    return f"Review when {item.en[:1].lower()}{item.en[1:]} leaves {low} to {high}"
+        return f"{item.zh}超出 {span} 时复核"
+    return f"Review when {item.en[:1].lower()}{item.en[1:]} leaves {span}"
 
 
 def expect_effects(
@@ -222,6 +222,7 @@ def tell_values(effects: pd.DataFrame, language: terms.Language) -> list[str]:
     told = []
     for row in effects.to_dict("records"):
         digits = 1 if row["unit"] in ("%", "") else 0
-        value, low, high = (with_unit(row[c], row["unit"], language, digits) for c in ("value", "low", "high"))
-        told.append(f"{value}（{low} 至 {high}）" if language == "zh" else f"{value} ({low} to {high})")
+        value = with_unit(row["value"], row["unit"], language, digits)
+        span = span_with_unit(row["low"], row["high"], row["unit"], language, digits)
+        told.append(f"{value}（{span}）" if language == "zh" else f"{value} ({span})")
     return told

@@ -31,6 +31,8 @@ NOTEBOOKS = Path(labkit.__file__).parents[1] / "notebooks"
 _AT_ONCE = 2
 #: The notebook on key accounts: with it come the account sheets.
 _ACCOUNTS = "05"
+#: The one that says what should be decided.
+_SUMMARY = "12"
 
 
 class ReportError(Exception):
@@ -176,7 +178,7 @@ def _write_pages(jobs: list[Job], site: Site, failures: list[Failure], handouts:
     found = read_findings(site.folder / "findings")
     for language in site.languages:
         entries = []
-        for job in (job for job in jobs if job.language == language):
+        for job in sorted((job for job in jobs if job.language == language), key=_summary_first):
             if job.notebook is None:
                 entries.append(site.entry(nbformat.read(job.path, 4), job.path.name, language))
                 continue
@@ -186,6 +188,11 @@ def _write_pages(jobs: list[Job], site: Site, failures: list[Failure], handouts:
         site.write_rest(entries, language, mine, handouts, found)
     write_run_facts(facts_of(site.manifest, run_name(site.manifest)), site.folder)
     return pages
+
+
+def _summary_first(job: Job) -> tuple[bool, str]:
+    """Place on the index: the summary is what a manager opens first."""
+    return job.path.stem[:2] != _SUMMARY, job.path.stem
 
 
 def _sheet_facts(site: Site, language: terms.Language) -> PageFacts:
