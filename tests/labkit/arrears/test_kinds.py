@@ -116,3 +116,15 @@ def test_a_broken_file_of_rules_is_named(tmp_path: Path, change: object, says: s
     path.write_text(yaml.safe_dump(raw, allow_unicode=True), encoding="utf-8")
     with pytest.raises(arrears.ArrearsError, match=says):
         arrears.read_kind_rules(path)
+
+
+def test_the_kind_of_a_segment_is_told_where_it_names_nobody(utility: Lab, books: arrears.Books) -> None:
+    kinds = arrears.late_payers(utility, books)
+    ids = kinds.table["customer_id"]
+    half = pd.Series(["a" if i % 2 else "b" for i in range(len(ids))], ids)
+    told = arrears.kinds_by_segment(kinds, half, 10).set_index("segment")
+    likeliest = arrears.likeliest_kind(kinds, ids)
+    own = likeliest[(ids.map(half) == "a").to_numpy()]
+    assert told.loc["a", "kind"] == f"kind={own.value_counts().idxmax()}"
+    assert told.loc["a", "share"] == pytest.approx(own.value_counts(normalize=True).max())
+    assert arrears.kinds_by_segment(kinds, half, 10_000).empty

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,6 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import labkit
 from labkit import arrears
 
 from .conftest import bill, paid
@@ -221,3 +223,28 @@ def test_another_currency_is_in_no_sum() -> None:
     assert arrears.age_receivables(own)["open_yuan"].sum() == 130.05
     bare = books([{**b, "currency": None} for b in GOOD], [paid(1, 1, 100.10, "2025-02-20")])
     assert bare.currency is None and arrears.reconcile(bare).balances
+
+
+def test_the_change_of_lateness_compares_the_years_bills_fell_due_in() -> None:
+    bills, payments = [], []
+    for month in range(24):
+        due = (pd.Timestamp("2024-01-10") + pd.DateOffset(months=month)).date()
+        for customer in ("C1", "C2"):
+            number = len(bills)
+            bills.append(bill(number, 100.0, str(due), customer))
+            # C1 is always in time, C2 pays late in the second year only.
+            days = 20 if customer == "C2" and month >= 12 else -2
+            payments.append(
+                paid(number, number, 100.0, str((pd.Timestamp(due) + pd.Timedelta(days=days)).date()), customer)
+            )
+    kept = arrears.open_books(pd.DataFrame(bills), pd.DataFrame(payments))
+    found = arrears.late_change(kept, dt.date(2025, 12, 31))
+    assert found.value == pytest.approx(0.5) and found.n == 2
+    with pytest.raises(arrears.ArrearsError, match="two years"):
+        arrears.late_change(kept, dt.date(2025, 6, 30))
+
+
+def test_the_change_of_lateness_of_the_sample_lies_in_its_interval(sample: Path) -> None:
+    with labkit.open(sample, verify=False) as lab:
+        found = arrears.late_change(arrears.open_books(lab))
+    assert found.low < found.value < found.high and abs(found.value) < 0.05

@@ -62,7 +62,10 @@ def test_plans_are_compared_on_the_same_accounts(recovery: arrears.RecoveryPlan)
     assert (table["net_low_yuan"] <= table["net_high_yuan"]).all()
     assert table.loc["plan", "unlawful_count"] == 0 < table.loc["cut_everyone", "unlawful_count"]
     assert table.loc["cut_everyone", "wronged_count"] > table.loc["plan", "wronged_count"]
+    money = arrears.plan_gain_yuan(recovery)
+    assert money.low <= money.value <= money.high
     gain = arrears.plan_gain(recovery)
+    assert money.value == pytest.approx(gain.value * recovery.accounts["open_yuan"].sum())
     assert gain.low < gain.value < gain.high and gain.low > 0
     told = arrears.summarise_plan(recovery).set_index("plan")
     assert told.loc["plan", "net_share"] - told.loc["cut_everyone", "net_share"] == pytest.approx(gain.value)

@@ -6,10 +6,12 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pytest
 
 import labkit
 from labkit import dsm
+from labkit.dsm.simulate import GAINERS
 from labkit.tariffs import read_tariffs
 
 
@@ -122,3 +124,41 @@ def test_too_many_customers_are_refused(small_sample: Path, monkeypatch: pytest.
     monkeypatch.setattr("labkit.dsm.simulate.MOST_CUSTOMERS", 50)
     with pytest.raises(dsm.DsmError, match="50 customers at most"):
         dsm.prepare(labkit.open(small_sample))
+
+
+def result(
+    name: str, society: float, utility: tuple[float, float], customer: tuple[float, float]
+) -> dsm.ScenarioResult:
+    """A result as far as the summary reads it."""
+    row = {"customer_class": "commercial", "customers_count": 20, "joined_count": 5.0}
+    for who, (low, high) in (("customer", customer), ("utility", utility), ("society", (society - 1, society + 1))):
+        row |= {f"{who}_yuan": (low + high) / 2, f"{who}_low_yuan": low, f"{who}_high_yuan": high}
+    few = {**row, "customer_class": "public", "customers_count": 3}
+    tests = pd.DataFrame(
+        {
+            test: {
+                "npv_yuan": row[f"{who}_yuan"],
+                "npv_low_yuan": row[f"{who}_low_yuan"],
+                "npv_high_yuan": row[f"{who}_high_yuan"],
+            }
+            for who, test in GAINERS.items()
+        }
+    ).T
+    one = replace(dsm.read_scenarios()["tou_sichuan"], id=name)
+    return dsm.ScenarioResult(one, tests, pd.DataFrame([row, few]), pd.DataFrame(), pd.DataFrame(), {})
+
+
+def test_the_best_programme_of_a_class_harms_nobody_if_one_does_not() -> None:
+    harmful = result("harmful", 100.0, (-9.0, -1.0), (1.0, 2.0))
+    fair, better = result("fair", 5.0, (0.5, 2.0), (1.0, 2.0)), result("better", 7.0, (-1.0, 2.0), (1.0, 2.0))
+    best = dsm.best_by_class([harmful, fair, better], fewest=10)
+    assert best[["customer_class", "scenario", "harmless"]].to_numpy().tolist() == [["commercial", "better", True]]
+    only = dsm.best_by_class([harmful], fewest=1)
+    assert only["scenario"].tolist() == ["harmful"] * 2 and not only["harmless"].any()
+
+
+def test_the_best_for_all_is_one_in_which_all_surely_gain() -> None:
+    unsure, fair = result("unsure", 50.0, (-1.0, 2.0), (1.0, 2.0)), result("fair", 5.0, (0.5, 2.0), (1.0, 2.0))
+    found = dsm.best_for_all([unsure, fair])
+    assert found is not None and found.scenario.id == "fair"
+    assert dsm.best_for_all([unsure]) is None
