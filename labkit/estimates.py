@@ -183,7 +183,8 @@ def estimate_ratio_change(
     Notes
     -----
     Difference of two ratios by linearisation; that a cluster resembles itself is in the
-    variance, so the interval is narrower than that of two separate samples.
+    variance, so the interval is narrower than that of two separate samples. Where nothing
+    or everything counts at both times, the reach is Wilson's for so many cases as clusters.
 
     Examples
     --------
@@ -200,5 +201,9 @@ def estimate_ratio_change(
     if k < 2:
         return Estimate(float(r2 - r1), np.nan, np.nan, k, level)
     each = (x2 - r2 * n2) / n2.sum() - (x1 - r1 * n1) / n1.sum()
+    if r1 == r2 and r1 in (0.0, 1.0):  # clusters all alike have no variance; Newcombe, as if each were one case
+        edge = estimate_share(k if r1 else 0, k, level)
+        reach = max(edge.high - r1, r1 - edge.low)
+        return Estimate(0.0, float(-reach), float(reach), k, level)
     reach = stats.t.ppf(0.5 + level / 2, k - 1) * np.sqrt(k / (k - 1) * (each**2).sum())
     return Estimate(float(r2 - r1), float(r2 - r1 - reach), float(r2 - r1 + reach), k, level)

@@ -41,7 +41,7 @@ class Finding:
         A code the figure is about, such as ``channel=online``; where the glossary does not
         have it, `subject_en` and `subject_zh` say it in words.
     change, change_low, change_high : float
-        Against the time before (`since_en`), with its interval.
+        Between two times, with its interval; `since_en`, `since_zh` say which, such as "last 12 months on the 12 before".
     """
 
     id: str
@@ -136,7 +136,7 @@ class Finding:
         changed = self.changed(language)
         if not changed:
             return ""
-        return f"较{self.since_zh} {changed}" if language == "zh" else f"{changed} on {self.since_en}"
+        return f"{self.since_zh}：{changed}" if language == "zh" else f"{self.since_en}: {changed}"
 
 
 def _signed(value: float, unit: str, language: terms.Language, digits: int) -> str:

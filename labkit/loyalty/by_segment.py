@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 
 import pandas as pd
 
+from labkit.estimates import estimate_share
 from labkit.loyalty.incidence import cumulative_incidence
 from labkit.loyalty.policy import RetentionPolicy
 from labkit.loyalty.satisfaction import SCALES, satisfaction_index
@@ -61,7 +62,7 @@ def lost_by_segment(
     Returns
     -------
     DataFrame
-        ``by``, ``customers_count``, ``share`` with ``low_share``, ``high_share``; a segment nobody left has 0 with missing ends.
+        ``by``, ``customers_count``, ``share`` with ``low_share``, ``high_share``; of a segment nobody has left the upper end is Wilson's.
     """
     rows = []
     for name, part in firms[firms[by].notna()].groupby(by, sort=True):
@@ -72,7 +73,7 @@ def lost_by_segment(
         if 0 < lost < fewest:  # so few departures would tell of single customers
             continue
         if lost == 0:
-            rows.append((name, len(part), 0.0, float("nan"), float("nan")))
+            rows.append((name, len(part), 0.0, 0.0, estimate_share(0, len(part)).high))
             continue
         told = cumulative_incidence(part["duration_months"] - part["entry_months"], own).at(months)
         row = told.set_index("reason").loc["supplier"]

@@ -23,12 +23,13 @@ from labkit.market.matrix import Positions, place_segments, plot_positions, zone
 from labkit.market.prices import (
     Offer,
     Offers,
+    Pull,
     energy_by_period,
+    measure_pull,
     price_offers,
     price_to_match,
     read_offers,
     summarise_offers,
-    tempted_of_all,
 )
 from labkit.market.proposals import MEASURES, PROPOSALS, known_measures, propose_segmentations
 from labkit.market.strategy import Strategy, expect_effects, make_cards, read_strategy, tell_values
@@ -69,6 +70,7 @@ __all__ = [
     "Offer",
     "Offers",
     "Positions",
+    "Pull",
     "Strategy",
     "Switching",
     "SwotRules",
@@ -91,6 +93,7 @@ __all__ = [
     "lost_share",
     "make_cards",
     "measure_factors",
+    "measure_pull",
     "place_segments",
     "plot_decisions",
     "plot_positions",
@@ -111,7 +114,6 @@ __all__ = [
     "tell_lines",
     "tell_options",
     "tell_values",
-    "tempted_of_all",
     "whole_years",
     "yearly_moves",
     "years_until_half",

@@ -102,8 +102,8 @@ def check_conditions(
     -----
     Distinct: mean over the measures of epsilon squared of their ranks (variance between segments, less what chance
     gives). Homogeneous: variance of ranks within a segment over that of all customers, mean over the measures; the
-    figure is that of the least uniform segment (random groups: 1). Measurable: share of customers whose segment is
-    known, and the same when told again. Reachable: the worst-reached segment. Actionable: share of revenue in
+    figure is that of the least uniform segment (random groups: 1). Measurable: of the customers told twice, or not
+    at all, the share whose segment is known and the same. Reachable: the worst-reached segment. Actionable: share of revenue in
     segments large enough for a programme of their own. The last four are judged on segments of ten customers or more.
     """
     needed = [segment, again, *measures, reached, revenue]
@@ -147,7 +147,7 @@ def check_conditions(
         fit = (n >= thresholds.fewest_customers) & (y >= thresholds.least_revenue_yuan)
         return float(y[fit].sum() / y.sum()) if y.sum() > 0 else np.nan
 
-    rows.append(("actionable", _bootstrap(carried, len(kept), draws, seed), "", 1.0))
+    rows.append(("actionable", _bootstrap(carried, len(kept), draws, seed, centred=False), "", 1.0))
     return pd.DataFrame([_judge(*row, getattr(thresholds, row[0])) for row in rows])
 
 
@@ -212,13 +212,15 @@ def _spread_within(ranks: np.ndarray, codes: np.ndarray, k: int) -> np.ndarray:
     return mean
 
 
-def _bootstrap(statistic: Callable[[np.ndarray], float], n: int, draws: int, seed: int) -> Estimate:
-    """Percentile interval over customers, moved by the bias that drawing customers twice brings."""
+def _bootstrap(
+    statistic: Callable[[np.ndarray], float], n: int, draws: int, seed: int, *, centred: bool = True
+) -> Estimate:
+    """Percentile interval over customers; centred: moved by the bias that drawing customers twice brings to variances."""
     rng = np.random.default_rng(seed)
     value = float(statistic(np.arange(n)))
     drawn = np.array([statistic(rng.integers(0, n, n)) for _ in range(draws)])
     drawn = drawn[~np.isnan(drawn)]
     if not len(drawn):
         return Estimate(value, np.nan, np.nan, n)
-    low, high = np.percentile(drawn, [2.5, 97.5]) - (np.median(drawn) - value)
+    low, high = np.percentile(drawn, [2.5, 97.5]) - (np.median(drawn) - value if centred else 0.0)
     return Estimate(value, float(low), float(high), n)

@@ -146,27 +146,30 @@ def _tau(a: np.ndarray, b: np.ndarray) -> float:
 
 
 def _turns(segments: list[str], parts: Mapping[str, _Part], overall: np.ndarray) -> pd.DataFrame:
-    """Nearest weight of each factor at which another segment comes first; scores are straight lines in it."""
+    """Nearest weight of each factor at which another segment comes first, found on a grid and then between two of its points."""
     first, rows = int(overall.argmax()), list[tuple[str, str, float, float, str | None]]()
     for side, (names, stated, score) in parts.items():
         other = next(s for s in SIDES if s != side)
-        fixed = _mean(parts[other][2][None], parts[other][1][None])[0] / 2
+        fixed = _mean(parts[other][2][None], parts[other][1][None])[0]
         for j, name in enumerate(names):
-            rest = np.delete(np.arange(len(names)), j)
-            without = _mean(score[None][:, :, rest], stated[None][:, rest])[0]
-            at = np.where(np.isnan(score[:, j]), without, score[:, j])
-            gap_now = fixed - fixed[first] + (without - without[first]) / 2
-            slope = ((at - without) - (at[first] - without[first])) / 2
-            with np.errstate(divide="ignore", invalid="ignore"):
-                cross = np.where(slope != 0, -gap_now / slope, np.nan)
-            cross[(cross < 0) | (cross > 1)] = np.nan
-            cross[first] = np.nan
-            far = np.abs(cross - stated[j])
-            if np.isnan(far).all():
+
+            def leader(weight: float, j: int = j, stated: np.ndarray = stated, score: np.ndarray = score) -> int:
+                moved = stated * (1 - weight) / (1 - stated[j])
+                moved[j] = weight
+                total = fixed + _mean(score[None], moved[None])[0]  # noqa: B023
+                return int(np.nanargmax(np.where(np.isnan(total), -np.inf, total)))
+
+            grid = np.linspace(0.001, 0.999, 500)
+            others = [] if stated[j] >= 1 else list(grid[np.argsort(np.abs(grid - stated[j]), kind="stable")])
+            there = next((float(w) for w in others if leader(w) != first), None)
+            if there is None:
                 rows.append((name, side, stated[j], np.nan, None))
-            else:
-                to = int(np.nanargmin(far))
-                rows.append((name, side, stated[j], cross[to], segments[to]))
+                continue
+            near, far = float(stated[j]), there
+            for _ in range(40):
+                middle = (near + far) / 2
+                near, far = (middle, far) if leader(middle) == first else (near, middle)
+            rows.append((name, side, stated[j], far, segments[leader(far)]))
     return pd.DataFrame(rows, columns=["factor", "side", "weight", "turns_at", "then_first"])
 
 

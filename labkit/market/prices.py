@@ -9,16 +9,17 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import yaml
-from scipy import stats
 
 from labkit import terms
 from labkit.calendar import DATA
-from labkit.estimates import Estimate, estimate_by_bootstrap, estimate_mean, estimate_share
+from labkit.estimates import Estimate, estimate_mean, estimate_share
 from labkit.lab import Lab
 from labkit.market.errors import MarketError
+from labkit.privacy import amount_may_be_shown
 
 PERIODS = ("sharp", "peak", "flat", "valley")
 _FEW = 5
+_DRAWN = ("saving_yuan", "spread_yuan", "least_yuan")
 
 
 @dataclass(frozen=True)
@@ -115,13 +116,13 @@ def price_offers(energy: pd.DataFrame, offers: Offers) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        ``customer_id``, ``offer``, ``saving_yuan``, ``saving_share`` of the energy charge, ``chance`` that the saving
-        passes the least worth moving for (of an offer with a firm price 0 or 1).
+        ``customer_id``, ``offer``, ``saving_yuan``, ``saving_share`` of the energy charge, ``spread_yuan``: how far the saving
+        varies with the market (standard deviation; 0 where the price is firm), ``least_yuan``: saving worth moving for.
 
     Notes
     -----
     An offer that follows the market varies from month to month by its spread; over a year of equal months the spread of
-    the mean is that divided by the root of their number.
+    the mean is that divided by the root of their number. The market is one for all customers.
     """
     rows = []
     kwh = energy[[f"kwh_{p}" for p in PERIODS]].to_numpy(dtype=float)
@@ -130,9 +131,6 @@ def price_offers(energy: pd.DataFrame, offers: Offers) -> pd.DataFrame:
         saving = kwh @ discount - offer.fee_yuan_per_month * energy["months_count"].to_numpy()
         share = saving / energy["energy_yuan"].to_numpy()
         spread = offer.spread_yuan_per_kwh * kwh.sum(axis=1) / np.sqrt(energy["months_count"].to_numpy())
-        over = saving - offers.least_saving_share * energy["energy_yuan"].to_numpy()
-        with np.errstate(divide="ignore", invalid="ignore"):
-            chance = np.where(spread > 0, stats.norm.cdf(over / spread), (over > 0).astype(float))
         rows.append(
             pd.DataFrame(
                 {
@@ -140,11 +138,68 @@ def price_offers(energy: pd.DataFrame, offers: Offers) -> pd.DataFrame:
                     "offer": offer.id,
                     "saving_yuan": saving,
                     "saving_share": share,
-                    "chance": chance,
+                    "spread_yuan": spread,
+                    "least_yuan": offers.least_saving_share * energy["energy_yuan"].to_numpy(),
                 }
             )
         )
     return pd.concat(rows, ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Pull:
+    """What offers do to a group of customers: how many moving pays for, and what matching would cost a year."""
+
+    tempted: Estimate
+    match_yuan: Estimate
+
+
+def measure_pull(priced: pd.DataFrame, *, draws: int = 1000, seed: int = 0) -> Pull:
+    """Share of the customers for whom some offer is worth moving for, and what matching the best would cost.
+
+    Parameters
+    ----------
+    priced : DataFrame
+        Of `price_offers`.
+    draws, seed : int
+        Of the market, one for all customers and offers, and of the customers.
+
+    Notes
+    -----
+    In each draw the market moves savings of offers that follow it, all the same way; customers are drawn anew.
+    Middle: with the market as expected. Ends: 95 % of the draws, so they are wide where an offer follows the market,
+    however many customers there are. With firm prices alone the share has its Wilson interval.
+    """
+    ids = pd.Index(priced["customer_id"].unique())
+    wide = {
+        c: priced.pivot_table(index="customer_id", columns="offer", values=c, sort=False).loc[ids].to_numpy()
+        for c in _DRAWN
+    }
+    saving, spread, least = (wide[c] for c in _DRAWN)
+    n, rng = len(ids), np.random.default_rng(seed)
+
+    def outcome(market: float) -> tuple[np.ndarray, np.ndarray]:
+        saved = saving + market * spread
+        pays = saved > least
+        return pays.any(axis=1).astype(float), np.where(pays, saved, 0.0).max(axis=1)
+
+    pays, conceded = outcome(0.0)
+    if n < _FEW:
+        return Pull(Estimate(pays.mean(), np.nan, np.nan, n), Estimate(conceded.sum(), np.nan, np.nan, n))
+    shares, sums = np.empty(draws), np.empty(draws)
+    for i, market in enumerate(rng.normal(size=draws)):
+        at = rng.integers(0, n, n)
+        one, money = outcome(market)
+        shares[i], sums[i] = one[at].mean(), money[at].sum()
+    low, high = np.percentile(shares, [2.5, 97.5])
+    if not spread.any():
+        firm = estimate_share(int(pays.sum()), n)
+        low, high = firm.low, firm.high
+    money_low, money_high = np.percentile(sums, [2.5, 97.5])
+    return Pull(
+        Estimate(float(pays.mean()), float(low), float(high), n),
+        Estimate(float(conceded.sum()), float(money_low), float(money_high), n),
+    )
 
 
 def summarise_offers(priced: pd.DataFrame, segment: pd.Series, *, fewest: int = 1, seed: int = 0) -> pd.DataFrame:
@@ -157,26 +212,27 @@ def summarise_offers(priced: pd.DataFrame, segment: pd.Series, *, fewest: int = 
     segment : Series
         Segment by ``customer_id``; customers without one are left out.
     fewest : int
-        Segments of fewer customers are left out.
+        Segments of fewer customers are left out; where fewer, but some, would move, their share is hidden.
 
     Returns
     -------
     DataFrame
-        ``segment``, ``offer``, ``customers_count``; ``tempted_share``: mean chance that the offer is worth moving for, with
-        ``low_share``, ``high_share``; ``saving_share``: mean saving of the energy charge with ``saving_low_share``,
-        ``saving_high_share``. Ends are missing below 5 customers.
+        ``segment``, ``offer``, ``customers_count``; ``tempted_share`` of `measure_pull` with ``low_share``,
+        ``high_share``; ``saving_share``: mean saving of the energy charge with ``saving_low_share``,
+        ``saving_high_share`` over customers. Ends are missing below 5 customers.
     """
     rows = []
     told = priced.assign(segment=priced["customer_id"].map(segment)).dropna(subset=["segment"])
     for (name, offer), part in told.groupby(["segment", "offer"], sort=True):
         if len(part) < fewest:
             continue
-        ends = [np.nan] * 4
-        if len(part) >= _FEW:
-            tempted = _mean_chance(part["chance"].to_numpy(), seed)
-            saved = estimate_mean(part["saving_share"].to_numpy())
-            ends = [tempted.low, tempted.high, saved.low, saved.high]
-        rows.append((name, offer, len(part), part["chance"].mean(), *ends[:2], part["saving_share"].mean(), *ends[2:]))
+        pull = measure_pull(part, seed=seed).tempted
+        shown = [pull.value, pull.low, pull.high]
+        if 0 < round(pull.value * len(part)) < fewest:
+            shown = [np.nan] * 3
+        saved = estimate_mean(part["saving_share"].to_numpy()) if len(part) >= _FEW else None
+        ends = [saved.low, saved.high] if saved else [np.nan] * 2
+        rows.append((name, offer, len(part), *shown, part["saving_share"].mean(), *ends))
     names = [
         "segment",
         "offer",
@@ -191,41 +247,35 @@ def summarise_offers(priced: pd.DataFrame, segment: pd.Series, *, fewest: int = 
     return pd.DataFrame(rows, columns=names)
 
 
-def _mean_chance(chance: np.ndarray, seed: int) -> Estimate:
-    """Mean over customers; of plain yes and no a share, whose interval is not empty where all agree."""
-    if np.isin(chance, (0.0, 1.0)).all():
-        return estimate_share(int(chance.sum()), len(chance))
-    return estimate_by_bootstrap(chance, lambda x: x.mean(axis=1), seed=seed)
-
-
-def tempted_of_all(priced: pd.DataFrame, *, seed: int = 0) -> Estimate:
-    """Share of the customers for whom the likeliest of the offers is worth moving for."""
-    return _mean_chance(priced.groupby("customer_id")["chance"].max().to_numpy(), seed)
-
-
 def price_to_match(priced: pd.DataFrame, segment: pd.Series, *, fewest: int = 1, seed: int = 0) -> pd.DataFrame:
-    """What it would cost a year to match the best offer for each customer it tempts.
+    """Whom the offers tempt in each segment, and what it would cost a year to match the best for each of them.
+
+    Parameters
+    ----------
+    priced : DataFrame
+        Of `price_offers`.
+    segment : Series
+        Segment by ``customer_id``.
+    fewest : int
+        Segments of fewer customers are left out; with more than 1, money that one customer dominates is hidden.
 
     Returns
     -------
     DataFrame
-        ``segment``, ``customers_count``, ``tempted_share`` by the likeliest offer of each with ``low_share``,
-        ``high_share``, ``match_yuan``: sum of the expected savings conceded, with ``low``, ``high`` over customers.
+        ``segment``, ``customers_count``, ``tempted_share`` with ``low_share``, ``high_share``, ``match_yuan`` with ``low``,
+        ``high``: `measure_pull` of each segment.
     """
-    expected = priced.assign(conceded=priced["saving_yuan"].clip(lower=0) * priced["chance"])
-    best = expected.loc[expected.groupby("customer_id")["conceded"].idxmax()]
-    best = best.assign(chance=best["customer_id"].map(priced.groupby("customer_id")["chance"].max()))
-    best = best.assign(segment=best["customer_id"].map(segment)).dropna(subset=["segment"])
     rows = []
-    for name, part in best.groupby("segment", sort=True):
-        n = len(part)
+    told = priced.assign(segment=priced["customer_id"].map(segment)).dropna(subset=["segment"])
+    for name, part in told.groupby("segment", sort=True):
+        n = part["customer_id"].nunique()
         if n < fewest:
             continue
-        ends = [np.nan] * 4
-        if n >= _FEW:
-            tempted = _mean_chance(part["chance"].to_numpy(), seed)
-            money = estimate_by_bootstrap(part["conceded"].to_numpy(), lambda x: x.sum(axis=1), seed=seed)
-            ends = [tempted.low, tempted.high, money.low, money.high]
-        rows.append((name, n, part["chance"].mean(), *ends[:2], part["conceded"].sum(), *ends[2:]))
+        pull = measure_pull(part, seed=seed)
+        shares, money = pull.tempted, pull.match_yuan
+        largest = part["saving_yuan"].clip(lower=0).groupby(part["customer_id"]).max()
+        dominated = largest.sum() > 0 and not amount_may_be_shown(n, float(largest.max() / largest.sum()))
+        amounts = [np.nan] * 3 if fewest > 1 and dominated else [money.value, money.low, money.high]
+        rows.append((name, n, shares.value, shares.low, shares.high, *amounts))
     names = ["segment", "customers_count", "tempted_share", "low_share", "high_share", "match_yuan", "low", "high"]
     return pd.DataFrame(rows, columns=names)

@@ -12,6 +12,13 @@ from labkit.market_segments import Segment, assign_segments
 
 #: Proposed segmentations; the second telling stands in the column ``<name>_again``.
 PROPOSALS = ("by_type", "by_use", "by_place")
+#: Sections of GB/T 4754-2017 and the class of customer they stand for.
+_CLASS_OF_SECTION = (
+    dict.fromkeys("BCDE", "industrial")
+    | dict.fromkeys("FGHIJKLMNOR", "commercial")
+    | dict.fromkeys("PQST", "public")
+    | {"A": "agricultural"}
+)
 #: What marketing acts on and no proposal is made of.
 MEASURES = (
     "late_share",
@@ -20,7 +27,6 @@ MEASURES = (
     "peak_share",
     "weekend_ratio",
     "load_factor",
-    "average_price_yuan_per_kwh",
     "billed_growth_share",
 )
 
@@ -39,7 +45,7 @@ def propose_segmentations(lab: Lab, people: pd.DataFrame, segments: dict[str, Se
     Returns
     -------
     DataFrame
-        ``people`` with ``by_type`` (segments of the market; again: the segment most frequent on the customer's tariff),
+        ``people`` with ``by_type`` (segments of the market; again: with the class its industry code stands for, GB/T 4754; homes have none),
         ``by_use`` (tiers A, B, C of the energy billed in the last twelve months; again: in the twelve before),
         ``by_place`` (settlement; again: as repair crews noted it), each with ``_again``; ``reached``: has made contact or pays
         online; ``revenue_yuan``: billed a year.
@@ -52,7 +58,7 @@ def propose_segmentations(lab: Lab, people: pd.DataFrame, segments: dict[str, Se
     if not lab.has("bills"):
         raise MarketError("the data have no bills, so neither use nor revenue is known; bring the table bills")
     told = people.assign(by_type=assign_segments(people, segments))
-    told = told.assign(by_type_again=_most_on(told, "tariff_id", "by_type"))
+    told = told.assign(by_type_again=_by_industry(told, segments))
     now, before = _energy(lab)
     ids = told["customer_id"]
     told = told.assign(
@@ -67,14 +73,15 @@ def propose_segmentations(lab: Lab, people: pd.DataFrame, segments: dict[str, Se
     return told.assign(reached=(called | online.fillna(False)).astype(bool))
 
 
-def _most_on(told: pd.DataFrame, column: str, segment: str) -> pd.Series:
-    """Most frequent segment of the customers that share a value."""
-    if column not in told:
+def _by_industry(told: pd.DataFrame, segments: dict[str, Segment] | None) -> pd.Series:
+    """Segments as they would be with the class of the industry code; missing without a code."""
+    if "industry_code" not in told:
         return pd.Series(None, told.index, dtype=object)
-    most = told.groupby(column)[segment].agg(
-        lambda s: s.value_counts().sort_index().idxmax() if s.notna().any() else None
-    )
-    return told[column].map(most)
+    classes = told["industry_code"].astype("string").str[:1].map(_CLASS_OF_SECTION)
+    known = classes.notna().to_numpy()
+    again = pd.Series(None, told.index, dtype=object)
+    again[known] = assign_segments(told.assign(customer_class=classes)[known], segments)
+    return again
 
 
 def _energy(lab: Lab) -> tuple[pd.Series, pd.Series]:

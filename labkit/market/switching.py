@@ -157,7 +157,7 @@ class Switching:
         return pd.DataFrame(rows, columns=["year", "state", "share", "low_share", "high_share"])
 
     def settle(self, *, draws: int = 2000, seed: int = 0) -> pd.DataFrame | None:
-        """Shares in the long run; None where some state is only entered or only left, so that there is none to tell.
+        """Shares in the long run; None where some state cannot be reached from some other, so that there is none to tell.
 
         Examples
         --------
@@ -166,7 +166,8 @@ class Switching:
         [0.75, 0.25]
         """
         off = self.counts - np.diag(np.diag(self.counts))
-        if (off.sum(axis=0) == 0).any() or (off.sum(axis=1) == 0).any():
+        ways = np.linalg.matrix_power((off > 0) + np.eye(len(off)), len(off))
+        if (ways == 0).any():  # some state cannot be reached from some other
             return None
         middle, drawn = _long_run(self._middle()[None])[0], _long_run(self._draw(draws, seed))
         low, high = np.percentile(drawn, [2.5, 97.5], axis=0)

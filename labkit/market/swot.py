@@ -147,7 +147,7 @@ def judge_lines(found: Findings, rules: SwotRules) -> pd.DataFrame:
 def evaluate_factors(
     judged: pd.DataFrame, rules: SwotRules, side: str, *, draws: int = 4000, seed: int = 0
 ) -> Estimate:
-    """Weighted rating of the internal or external lines: the evaluation matrix (IFE, EFE), 1 to 4, 2.5 is middling.
+    """Weighted rating of the internal or external lines: the evaluation matrix (IFE, EFE), 1 to 4; open lines count 2.5, middling.
 
     Parameters
     ----------
@@ -166,8 +166,8 @@ def evaluate_factors(
     -----
     After David, Strategic Management; there experts rate, here the bounds of the file do.
     """
-    own = judged[(judged["side"] == side) & judged["rating"].notna()]
-    if own.empty:
+    own = judged[(judged["side"] == side) & (judged["kind"] != "missing")].fillna({"rating": 2.5})
+    if (own["kind"] == "open").all():
         raise MarketError(f"no {side} line could be judged: the findings they cite are missing or do not tell")
     stated = own["weight"].to_numpy() / own["weight"].sum()
     drawn = np.random.default_rng(seed).dirichlet(stated * rules.votes, draws) @ own["rating"].to_numpy()
@@ -191,7 +191,11 @@ def choose_options(judged: pd.DataFrame, rules: SwotRules) -> pd.DataFrame:
 def tell_lines(judged: pd.DataFrame, found: Findings, rules: SwotRules, language: terms.Language) -> pd.DataFrame:
     """Lines in words, each with the figure it cites and its notebook."""
     words = {line.id: line.zh if language == "zh" else line.en for line in rules.lines}
-    figure = [found[f].told(language).replace("**", "") if f in found else "–" for f in judged["finding"]]
+    colon = "：" if language == "zh" else ": "
+    figure = [
+        f"{found[f].label(language)}{colon}{found[f].told(language)}".replace("**", "") if f in found else "–"
+        for f in judged["finding"]
+    ]
     told = judged.assign(line=[words[i] for i in judged["line"]], figure=figure, notebook=judged["finding"].str[:2])
     return told[["kind", "line", "figure", "rating", "weight", "notebook"]]
 

@@ -61,7 +61,7 @@ def finding(
     change : Estimate, optional
         Against the time before.
     since : (str, str)
-        What the time before is, in English and Chinese.
+        Which times the change is between, in English and Chinese.
     """
     kept = Finding(
         id,

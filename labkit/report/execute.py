@@ -75,7 +75,7 @@ class Execution:
             if failures is not None:
                 return failures
         failures = list[Failure]()
-        for job in ordered:
+        for job in (job for job in ordered if job.notebook is None):
             if not self.stopped:
                 failed = asyncio.run(self._run_together([job], data, environment))
                 failures.extend(failed or [])
@@ -91,7 +91,7 @@ class Execution:
                 os.kill(pid, signal.SIGKILL)
 
     async def _run_together(self, jobs: list[Job], data: Path, environment: dict[str, str]) -> list[Failure] | None:
-        """Run languages in one kernel; None where the first of several fails, so that each is tried by itself."""
+        """Run languages in one kernel; None where one of several fails, so that what is missing is tried by itself."""
         notebooks = [_prepare(job, data) for job in jobs]
         folder = {"metadata": {"path": str(self.path.parent)}}
         self.client = NotebookClient(notebooks[0], timeout=_TIMEOUT_S, kernel_name="python3", resources=folder)
@@ -103,6 +103,8 @@ class Execution:
                     sources = [cell.source for cell in notebook.cells]
                     parts = _again(notebook, job.language) if number else sources
                     for at, cell in enumerate(notebook.cells):
+                        if cell.cell_type == "code":
+                            cell.outputs = []
                         if cell.cell_type == "code" and parts[at]:
                             cell.source = parts[at]
                             await self.client.async_execute_cell(cell, at)
@@ -114,7 +116,7 @@ class Execution:
             at, told = 0, f"{type(error).__name__}: {error}"
         else:
             return []
-        if len(jobs) > 1 and jobs[0].notebook is None and not self.stopped:
+        if len(jobs) > 1 and not self.stopped:
             return None
         # The injected cell is not the reader's: count without it.
         return [Failure(job.path.name, job.language, at - 1, told) for job in jobs if job.notebook is None]

@@ -30,6 +30,7 @@ _CHANGING = frozenset(
         "reverse",
         "setdefault",
         "add",
+        "discard",
     }
 )
 
@@ -102,8 +103,16 @@ def _statements(cells: Sequence[str]) -> Iterator[_Statement]:
     for number, cell in enumerate(cells):
         for node in ast.parse(cell).body:
             source = ast.get_source_segment(cell, node) or ""
-            displays = any(isinstance(part, ast.Expr) for part in ast.walk(node))
+            displays = any(isinstance(part, ast.Expr) or _shows(part) for part in ast.walk(node))
             yield _Statement(number, source, _made_of(node, source), frozenset(names_read(source)), displays)
+
+
+def _shows(node: ast.AST) -> bool:
+    """Whether a call displays: report.show_table(…), report.note(…), display(…)."""
+    if not isinstance(node, ast.Call):
+        return False
+    name = node.func.attr if isinstance(node.func, ast.Attribute) else getattr(node.func, "id", "")
+    return name.startswith("show_") or name in ("note", "answer", "display", "print")
 
 
 def _made_of(node: ast.stmt, source: str) -> dict[str, frozenset[str]]:

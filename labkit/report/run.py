@@ -115,6 +115,8 @@ def run_report(
     work, target = _work_folder(out), out / run_name(manifest)
     if only and (target / "findings").is_dir():  # what the others found in the run before
         shutil.copytree(target / "findings", work / "findings")
+        for stale in [f for n in only for f in (work / "findings").glob(f"{n}.*.json")]:
+            stale.unlink()
     try:
         executions = [Execution([Job(path, language) for language in languages]) for path in paths]
         jobs = [job for one in executions for job in one.jobs]

@@ -85,5 +85,7 @@ def test_a_change_of_a_ratio_has_the_interval_of_a_bootstrap_over_clusters() -> 
 def test_a_change_without_cases_or_clusters_is_not_told() -> None:
     zero, one = np.zeros(3), np.ones(3)
     assert np.isnan(estimates.estimate_ratio_change((zero, zero), (one, one)).value)
+    never = estimates.estimate_ratio_change((np.zeros(50), np.ones(50)), (np.zeros(50), np.ones(50)))
+    assert never.value == 0 and never.low == -never.high < -0.05
     single = estimates.estimate_ratio_change((np.array([1]), np.array([2])), (np.array([2]), np.array([2])))
     assert single.value == 0.5 and np.isnan(single.low)

@@ -38,18 +38,21 @@ def test_savings_by_hand(energy: pd.DataFrame) -> None:
     assert told.loc[("A", "valley"), "saving_yuan"] == pytest.approx(7000 * 0.06 - 1000 * 0.05 - 120)
     assert told.loc[("B", "valley"), "saving_yuan"] == pytest.approx(-100 - 200 + 60 - 120)
     assert told.loc[("A", "flat"), "saving_share"] == pytest.approx(200 / 5000)
-    assert told.loc[("A", "flat"), "chance"] == 1.0 and told.loc[("B", "valley"), "chance"] == 0.0
-    assert told.loc[("B", "flat"), "chance"] == 1.0  # 200 of 9,000: just above 2 %
+    assert told.loc[("B", "flat"), "least_yuan"] == pytest.approx(180) and (told["spread_yuan"] == 0).all()
 
 
-def test_the_chance_of_an_offer_that_follows_the_market_is_that_of_simulated_months(energy: pd.DataFrame) -> None:
+def test_the_market_is_one_for_all_customers(energy: pd.DataFrame) -> None:
+    many = pd.concat([energy.assign(customer_id=[f"{i}A", f"{i}B"]) for i in range(100)], ignore_index=True)
     made = Offers((offer("market", 0.01, 0.01, 0.01, 0.01, spread=0.02),), 0.01, "")
-    told = market.price_offers(energy, made).set_index("customer_id")
-    months = np.random.default_rng(1).normal(0.01, 0.02, (20_000, 12))
-    for row in energy.itertuples():
-        kwh = row.kwh_sharp + row.kwh_peak + row.kwh_flat + row.kwh_valley
-        saved = (months * kwh / 12).sum(axis=1)
-        assert told.loc[row.customer_id, "chance"] == pytest.approx((saved > 0.01 * row.energy_yuan).mean(), abs=0.01)
+    pull = market.measure_pull(market.price_offers(many, made), draws=2000, seed=1)
+    # With the market as expected all save 100 of 5,000 or 9,000 yuan, more than 1 %.
+    assert pull.tempted.value == 1.0
+    # At two standard deviations down nobody does: the interval does not shrink with the number of customers.
+    assert pull.tempted.low == 0.0 and pull.tempted.high == 1.0
+    months = np.random.default_rng(2).normal(0.01, 0.02, (20_000, 12)).mean(axis=1)
+    least = {"A": 0.01 * 5000, "B": 0.01 * 9000}
+    cost = sum(100 * np.where(months * 10_000 > t, months * 10_000, 0.0) for t in least.values())
+    assert pull.match_yuan.high == pytest.approx(np.percentile(cost, 97.5), rel=0.05)
 
 
 def test_who_is_tempted_and_what_matching_costs(energy: pd.DataFrame) -> None:
@@ -59,9 +62,12 @@ def test_who_is_tempted_and_what_matching_costs(energy: pd.DataFrame) -> None:
     segment = pd.Series(np.where(many["customer_id"].str.endswith("A"), "night", "day"), many["customer_id"])
     matched = market.price_to_match(priced, segment).set_index("segment")
     assert matched.loc["night", "tempted_share"] == 1.0 and matched.loc["day", "tempted_share"] == 0.0
-    assert matched.loc["night", "match_yuan"] == pytest.approx(10 * 250) and matched.loc["day", "match_yuan"] == 0
+    assert (
+        matched.loc["night", "match_yuan"] == pytest.approx(10 * 250, rel=1e-9)
+        and matched.loc["day", "match_yuan"] == 0
+    )
     assert 0 < matched.loc["night", "low_share"] < 1  # all ten agree, and still it is ten
-    assert market.tempted_of_all(priced).value == pytest.approx(0.5)
+    assert market.measure_pull(priced).tempted.value == pytest.approx(0.5)
     told = market.summarise_offers(priced, segment, fewest=11)
     assert told.empty
     told = market.summarise_offers(priced, segment).set_index(["segment", "offer"])
@@ -75,7 +81,9 @@ def test_energy_of_the_sample_adds_up(sample_lab: Lab) -> None:
     assert energy["months_count"].between(1, 12).all()
     member = market_segments.segments_of(sample_lab)
     matched = market.price_to_match(market.price_offers(energy, market.read_offers()), member, fewest=10)
-    assert ((matched["low"] <= matched["match_yuan"]) & (matched["match_yuan"] <= matched["high"])).all()
+    shown = matched.dropna()
+    assert len(shown) and len(shown) < len(matched)  # money that one customer dominates is hidden
+    assert ((shown["low"] <= shown["match_yuan"]) & (shown["match_yuan"] <= shown["high"])).all()
 
 
 @pytest.mark.parametrize(

@@ -135,9 +135,9 @@ def test_key_figures_in_words() -> None:
         since_zh="上年",
     )
     told = market.tell_key_figures(Findings([item]), market.read_key_figures(), "en").iloc[0]
-    assert told["change_text"] == "+1.0 points (+0.5 to +1.5) on the year before" and told["moved"] == "worse"
+    assert told["change_text"] == "the year before: +1.0 points (+0.5 to +1.5)" and told["moved"] == "worse"
     zh = market.tell_key_figures(Findings([item]), market.read_key_figures(), "zh").iloc[0]
-    assert zh["change_text"] == "较上年 +1.0 个百分点（+0.5 至 +1.5）" and zh["moved"] == "变差"
+    assert zh["change_text"] == "上年：+1.0 个百分点（+0.5 至 +1.5）" and zh["moved"] == "变差"
 
 
 #: Notebooks that are still to come; their findings are named as missing until then.

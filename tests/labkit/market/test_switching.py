@@ -58,6 +58,8 @@ def test_where_nobody_comes_back_there_is_no_long_run() -> None:
     moves = pd.DataFrame({"before": ["own"] * 10, "after": ["own"] * 8 + ["retailer"] * 2})
     chain = market.count_switches(moves, market.STATES)
     assert chain.settle() is None
+    apart = pd.DataFrame({"before": list("aabbccdd"), "after": list("abbacddc")})
+    assert market.count_switches(apart).settle() is None  # two groups nobody leaves
     at = chain.project({"own": 1.0}, 2).query("year == 2").set_index("state")["share"]
     assert at["own"] == pytest.approx(0.64) and at["retailer"] == pytest.approx(0.36)
 

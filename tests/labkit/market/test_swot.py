@@ -63,11 +63,11 @@ def test_lines_options_and_evaluation_follow() -> None:
     assert market.choose_options(judged, RULES)["option"].tolist() == ["defend"]
     assert market.choose_options(judged, RULES)["kind"].tolist() == ["ST"]
     inside = market.evaluate_factors(judged, RULES, "internal")
-    assert [inside.value, inside.low, inside.high] == pytest.approx([4.0] * 3) and inside.n == 1
+    assert inside.value == pytest.approx((3 * 4 + 1 * 2.5) / 4) and inside.n == 2  # the open line is middling
     told = market.tell_lines(judged, found, RULES, "zh")
     assert (
         told.loc[0, "line"] == "承诺兑现"
-        and told.loc[0, "figure"].startswith("97.0%（95% 区间")
+        and told.loc[0, "figure"].startswith("07.kept_share：97.0%（95% 区间")
         and told.loc[0, "notebook"] == "07"
     )
     options = market.tell_options(market.choose_options(judged, RULES), judged, RULES, "en")
@@ -87,6 +87,10 @@ def test_the_evaluation_is_a_weighted_mean_with_the_weights_drawn() -> None:
 def test_nothing_to_judge_is_said() -> None:
     judged = market.judge_lines(Findings(), RULES)
     assert (judged["kind"] == "missing").all() and judged["rating"].isna().all()
+    unsure = market.judge_lines(Findings([figure("11.lost_share", 0.03, 0.02, 0.04)]), RULES)
+    for nothing_told in (judged, unsure):
+        with pytest.raises(market.MarketError, match="no external line could be judged"):
+            market.evaluate_factors(nothing_told, RULES, "external")
     with pytest.raises(market.MarketError, match="no external line could be judged"):
         market.evaluate_factors(judged, RULES, "external")
     assert market.choose_options(judged, RULES).empty

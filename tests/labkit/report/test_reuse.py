@@ -51,6 +51,11 @@ def test_only_what_hangs_on_the_language_runs_again() -> None:
     ]
 
 
+def test_what_displays_within_an_expression_runs_again() -> None:
+    cells = ["rows = read()", "shown = [report.note(r) for r in rows]", "out = show_table(rows)"]
+    assert parts_to_repeat(cells, "language") == ["", *cells[1:]]
+
+
 def test_a_name_set_twice_is_made_anew_from_the_beginning() -> None:
     cells = ["table = read()", "show(table, language)", "table = table.head()", "other = table.sum()"]
     assert parts_to_repeat(cells, "language") == [*cells[:3], "other = table.sum()"]
