@@ -39,6 +39,7 @@ from labkit.accounts.summary import (
     summarise_moves,
     summarise_trends,
     tabulate_moves,
+    tariffs_by_segment,
 )
 
 __all__ = [
@@ -75,6 +76,7 @@ __all__ = [
     "summarise_trends",
     "supply_costs",
     "tabulate_moves",
+    "tariffs_by_segment",
     "tiers_by_period",
     "write_sheets",
     "write_studies",

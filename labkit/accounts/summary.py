@@ -199,6 +199,30 @@ def savings_by_segment(
     return pd.DataFrame(rows, columns=["segment", "customers_count", "share", "low_share", "high_share", "advice"])
 
 
+def tariffs_by_segment(
+    studies: dict[str, AccountStudy], segment: pd.Series, minimum: int = privacy.MIN_CUSTOMERS
+) -> pd.DataFrame:
+    """Share of the key accounts of each segment that would pay less on another tariff or basic charge.
+
+    Returns
+    -------
+    DataFrame
+        ``segment``, ``customers_count``, ``share`` with ``low_share``, ``high_share`` (Wilson); segments of fewer
+        accounts are left out, and those where fewer, but some, are of one kind.
+    """
+    better = pd.Series(
+        {name: any(i.kind == "tariff" for i in s.advice.to_do) for name, s in studies.items()}, dtype=bool
+    )
+    rows = []
+    for name, part in better.groupby(better.index.map(segment)):
+        hits, n = int(part.sum()), len(part)
+        if n < minimum or 0 < hits < minimum:
+            continue
+        share = estimate_share(hits, n)
+        rows.append((name, n, share.value, share.low, share.high))
+    return pd.DataFrame(rows, columns=["segment", "customers_count", "share", "low_share", "high_share"])
+
+
 def summarise_advice(studies: dict[str, AccountStudy], minimum: int = privacy.MIN_CUSTOMERS) -> pd.DataFrame:
     """What each kind of advice brings over all accounts.
 

@@ -74,6 +74,19 @@ def best_for_all(results: Iterable[ScenarioResult]) -> ScenarioResult | None:
     return max(sure, key=lambda one: gain(one, "society").value, default=None)
 
 
+def closest_for_all(results: Iterable[ScenarioResult]) -> tuple[ScenarioResult, Estimate] | tuple[None, None]:
+    """The scenario whose least favoured side is best off, by the lower ends, with what that side gains [yuan].
+
+    Where all three surely gain in some scenario, the lower end lies above 0.
+    """
+    best: tuple[ScenarioResult, Estimate] | None = None
+    for one in results:
+        least = min((gain(one, who) for who in GAINERS), key=lambda found: found.low)
+        if best is None or least.low > best[1].low:
+            best = (one, least)
+    return best or (None, None)
+
+
 def check_transfers(results: Iterable[ScenarioResult]) -> pd.DataFrame:
     """Whether participant and ratepayer test add up to the resource test: ``scenario``, ``apart_yuan``, ``adds_up``.
 

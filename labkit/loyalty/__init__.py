@@ -43,7 +43,14 @@ from labkit.loyalty.retention import (
     retention_cards,
     value_today,
 )
-from labkit.loyalty.satisfaction import SCALES, dimension_scores, half_year, index_change, satisfaction_index
+from labkit.loyalty.satisfaction import (
+    SCALES,
+    dimension_scores,
+    half_year,
+    index_change,
+    name_halves,
+    satisfaction_index,
+)
 from labkit.loyalty.snapshots import churn_table, survivors_by_quarter
 from labkit.loyalty.spells import MARKET_REASONS, Spells, make_spells, read_spells, spells_after_answers
 from labkit.loyalty.states import GONE, STATES, StateModel, fit_states, supply_stays
@@ -130,6 +137,7 @@ __all__ = [
     "lost_by_segment",
     "make_spells",
     "measure_qini",
+    "name_halves",
     "net_moves",
     "path_model",
     "payback_months",

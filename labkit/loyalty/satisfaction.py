@@ -47,6 +47,19 @@ def half_year(days: pd.Series) -> pd.Series:
     return day.dt.year.astype(str) + np.where(day.dt.month <= 6, " H1", " H2")
 
 
+def name_halves(first: str, last: str) -> tuple[str, str]:
+    """Two half-years compared, in English and Chinese.
+
+    Examples
+    --------
+    >>> name_halves("2024 H1", "2025 H2")
+    ('second half of 2025 on the first of 2024', '2025 年下半年比 2024 年上半年')
+    """
+    halves = {"H1": ("first", "上半年"), "H2": ("second", "下半年")}
+    (a, b), (c, d) = first.split(), last.split()
+    return f"{halves[d][0]} half of {c} on the {halves[b][0]} of {a}", f"{c} 年{halves[d][1]}比 {a} 年{halves[b][1]}"
+
+
 def satisfaction_index(
     surveys: pd.DataFrame,
     by: str | Sequence[str] | None = None,

@@ -22,7 +22,8 @@ from labkit.market.judging import chance_above
 #: What the interval of the money says: all of it above 0, above at best, none of it, or no interval.
 VERDICTS = ("do", "try", "leave", "assumed", "missing")
 _RESTS = ("data", "assumptions")
-_WHOSE = ("utility", "customer", "society")
+#: In this order: what the utility gains itself comes first.
+_WHOSE = ("utility", "society", "customer")
 
 
 @dataclass(frozen=True)
@@ -36,11 +37,13 @@ class Decision:
     whose : str
         utility, customer or society.
     over : str
-        Of what time: a_year or life (present value).
+        Of what time: a_year, life (present value) or once.
     needs : tuple of str
         More findings that are to be there.
     rests : str
         data or assumptions: whether an effect nobody has measured is in the figure.
+    judged_by : str
+        Finding whose interval decides, where that is not the worth itself.
     """
 
     id: str
@@ -59,6 +62,7 @@ class Decision:
     leave_zh: str
     turns_en: str
     turns_zh: str
+    judged_by: str = ""
 
     @property
     def notebook(self) -> str:
@@ -98,14 +102,14 @@ def read_decisions(path: Path = DATA / "market" / "decisions.yaml") -> tuple[Dec
 
 
 def _decision(file: str, name: str, entry: Mapping[str, Any]) -> Decision:
-    entry = {"needs": ()} | dict(entry)
+    entry = {"needs": (), "judged_by": ""} | dict(entry)
     odd = sorted(set(entry) ^ (set(Decision.__dataclass_fields__) - {"id"}))
     if odd:
         raise MarketError(f"{file}, {name}: {odd[0]} is {'unknown' if odd[0] in entry else 'missing'}")
     made = Decision(name, **(entry | {"needs": tuple(entry["needs"])}))
-    if made.whose not in _WHOSE or made.over not in ("a_year", "life") or made.rests not in _RESTS:
+    if made.whose not in _WHOSE or made.over not in ("a_year", "life", "once") or made.rests not in _RESTS:
         raise MarketError(
-            f"{file}, {name}: whose is {' or '.join(_WHOSE)}, over a_year or life, rests {' or '.join(_RESTS)}"
+            f"{file}, {name}: whose is {' or '.join(_WHOSE)}, over a_year, life or once, rests {' or '.join(_RESTS)}"
         )
     return made
 
@@ -146,7 +150,7 @@ def judge_worth(item: Finding | None) -> str:
 
 
 def rank_decisions(found: Findings, decisions: tuple[Decision, ...]) -> pd.DataFrame:
-    """Decisions, by what one may count on: the lower end of the money, then its middle.
+    """Decisions: the utility's own first, then society's, then customers'; in each by the money one may count on.
 
     Parameters
     ----------
@@ -157,23 +161,25 @@ def rank_decisions(found: Findings, decisions: tuple[Decision, ...]) -> pd.DataF
     -------
     DataFrame
         Best first: ``decision``, ``verdict``, ``whose``, ``over``, ``rests``, ``value``, ``low``, ``high``, ``money``: whether the
-        figure is money, ``chance``: that it is above 0 (missing without an interval), ``worth`` (finding), ``missing``: ids that are not there, ``notebook``.
+        figure is money, ``chance``: that it is above 0 (missing without an interval, or where it rests on assumptions), ``worth`` (finding), ``missing``: ids that are not there, ``notebook``.
 
     Notes
     -----
-    Money comes before other figures and what is sure before what is not: within each, the lower end of the 95 %
-    interval decides. Figures over a life are present values, others a year; the two are not added. A chance
+    What is sure comes before what is not, money before other figures, and money of different people is not compared:
+    the lower end of the 95 % interval decides within each. Figures over a life are present values, others a year; the two are not added. A chance
     reads the interval as that of a normal estimate; where figures rest on assumptions it is the chance under these.
     """
     order = {"do": 0, "try": 1, "assumed": 2, "leave": 3, "missing": 4}
     rows = []
     for made in decisions:
         item = found.get(made.worth)
-        verdict = judge_worth(item)
+        verdict = judge_worth(found.get(made.judged_by or made.worth))
+        if item is None:
+            verdict = "missing"
         absent = found.missing([made.worth, *made.needs])
         value = low = high = chance = np.nan
         if item is not None:
-            value, chance = item.value, chance_above(item)
+            value, chance = item.value, chance_above(item) if made.rests == "data" else np.nan
             low, high = (np.nan if end is None else float(end) for end in (item.low, item.high))
         money = item is not None and item.unit_en == "yuan"
         rows.append(
@@ -183,11 +189,16 @@ def rank_decisions(found: Findings, decisions: tuple[Decision, ...]) -> pd.DataF
     names = ["decision", "verdict", "whose", "over", "rests", "value", "low", "high", "money", "chance", "worth",
              "missing", "notebook", "order"]  # fmt: skip
     table = pd.DataFrame(rows, columns=names)
-    table = table.assign(sure=table["low"].where(table["money"], -np.inf).fillna(-np.inf))
-    table = table.sort_values(
-        ["order", "money", "sure", "value"], ascending=[True, False, False, False], ignore_index=True, kind="stable"
+    table = table.assign(
+        sure=table["low"].where(table["money"], -np.inf).fillna(-np.inf), side=table["whose"].map(_WHOSE.index)
     )
-    return table.drop(columns=["order", "sure"])
+    table = table.sort_values(
+        ["order", "money", "side", "sure", "value"],
+        ascending=[True, False, True, False, False],
+        ignore_index=True,
+        kind="stable",
+    )
+    return table.drop(columns=["order", "sure", "side"])
 
 
 def tell_decisions(
@@ -198,7 +209,7 @@ def tell_decisions(
     rows = []
     for row in ranked.to_dict("records"):
         made, item = known[row["decision"]], found.get(row["worth"])
-        if item is None:
+        if item is None or row["verdict"] == "missing":
             continue
         rows.append(
             {

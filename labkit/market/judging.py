@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
 from scipy import stats
 
+from labkit import terms
 from labkit.findings import Finding, Findings
 from labkit.market.errors import MarketError
 from labkit.market.factors import finding_of
@@ -55,18 +56,32 @@ class Condition:
             and (not self.about or item.subject == self.about)
         )
 
-    def bound_text(self, item: Finding | None, *, chinese: bool) -> str:
-        """The condition turned round: at what figure it would no longer hold."""
-        if item is None or (self.above is None and self.below is None):
+    def tell(self, item: Finding | None, *, chinese: bool, holds: bool) -> str:
+        """At what the condition would come true (``holds``) or would no longer be; it asks for an end of the interval."""
+        if item is None:
             return ""
-        bound, falls = (self.above, True) if self.above is not None else (self.below, False)
-        assert bound is not None
-        shown = Finding(item.id, bound, item.unit_en, item.unit_zh, "", "", digits=item.digits).shown(
-            "zh" if chinese else "en"
-        )
-        if chinese:
-            return f"{item.zh}{'降至' if falls else '升至'} {shown}{'及以下' if falls else '及以上'}"
-        return f"{item.en} {'falls to' if falls else 'rises to'} {shown} or {'less' if falls else 'more'}"
+        name = item.zh if chinese else item.en[:1].lower() + item.en[1:]
+        parts = []
+        for bound, lower in ((self.above, True), (self.below, False)):
+            if bound is None:
+                continue
+            shown = replace(item, value=bound).shown("zh" if chinese else "en")
+            rises = lower == holds
+            if chinese:
+                end, way = ("区间下限" if lower else "区间上限"), ("升到" if rises else "降到")
+                parts.append(f"{name}的{end}{way} {shown} {'以上' if rises else '以下'}")
+            else:
+                end, way = ("lower" if lower else "upper"), ("rises above" if rises else "falls below")
+                parts.append(f"the {end} end of {name} {way} {shown}")
+        if self.about and (item.subject == self.about) != holds:
+            column, _, code = self.about.partition("=")
+            label = terms.category(column, code, "zh" if chinese else "en")
+            parts.append(
+                f"{name}{'为' if holds else '不再是'}{label}"
+                if chinese
+                else f"{name} is {'' if holds else 'no longer '}{label.lower()}"
+            )
+        return ("且" if chinese else " and ").join(parts)
 
 
 def read_condition(entry: Mapping[str, Any], where: str) -> Condition:

@@ -21,12 +21,22 @@ from labkit.market_segments import Segment
 
 @dataclass(frozen=True)
 class Choice:
-    """What to do in a field where its conditions hold; the last of a field has none."""
+    """What to do in a field where its conditions hold; the last of a field has none.
+
+    Attributes
+    ----------
+    effect : str
+        Finding that says what it should bring; `whose` (utility, customer, society, satisfaction) that is; `told_of`: what
+        the figure is of where that is neither the segment nor its class (all).
+    """
 
     id: str
     when: tuple[Condition, ...]
     en: str
     zh: str
+    effect: str = ""
+    whose: str = ""
+    told_of: str = ""
 
 
 @dataclass(frozen=True)
@@ -45,30 +55,22 @@ class Field:
 
 
 @dataclass(frozen=True)
-class Effect:
-    """A finding that says what a card is expected to bring: money of whom, or points of satisfaction."""
-
-    finding: str
-    kind: str
-
-
-@dataclass(frozen=True)
 class Strategy:
-    """Fields and effects of the cards."""
+    """Fields of the cards."""
 
     fields: tuple[Field, ...]
-    effects: tuple[Effect, ...]
 
     @property
     def findings(self) -> tuple[str, ...]:
         """Names of all findings the cards rest on."""
         named = [c.finding for f in self.fields for choice in f.choices for c in choice.when]
         shown = [name for f in self.fields for name in f.shows]
-        return tuple(dict.fromkeys([*shown, *named, *(e.finding for e in self.effects)]))
+        brought = [choice.effect for f in self.fields for choice in f.choices if choice.effect]
+        return tuple(dict.fromkeys([*shown, *named, *brought]))
 
 
 def read_strategy(path: Path = DATA / "market" / "strategy.yaml") -> Strategy:
-    """Fields, choices and effects from a YAML file.
+    """Fields and choices from a YAML file.
 
     Raises
     ------
@@ -90,17 +92,17 @@ def read_strategy(path: Path = DATA / "market" / "strategy.yaml") -> Strategy:
         if any(not c.when for c in choices[:-1]) or choices[-1].when:
             raise MarketError(f"{path.name}, {name}: only the last choice, and it alone, stands without conditions")
         fields.append(Field(name, entry["en"], entry["zh"], tuple(entry["shows"]), choices))
-    effects = tuple(Effect(**entry) for entry in raw["effects"])
-    return Strategy(tuple(fields), effects)
+    return Strategy(tuple(fields))
 
 
 def _choice(file: str, field: str, number: int, entry: Mapping[str, Any]) -> Choice:
     where = f"{file}, {field}, choice {number + 1}"
-    odd = sorted(set(entry) - {"when", "en", "zh"})
+    odd = sorted(set(entry) - {"when", "en", "zh", "effect", "whose", "told_of"})
     if odd or not {"en", "zh"} <= set(entry):
         raise MarketError(f"{where}: {f'{odd[0]} is unknown' if odd else 'en and zh are needed'}")
     when = tuple(read_condition(item, where) for item in entry.get("when", ()))
-    return Choice(f"{field}_{number}", when, entry["en"], entry["zh"])
+    more = {key: entry.get(key, "") for key in ("effect", "whose", "told_of")}
+    return Choice(f"{field}_{number}", when, entry["en"], entry["zh"], **more)
 
 
 def make_cards(
@@ -111,7 +113,7 @@ def make_cards(
     Parameters
     ----------
     found : Findings
-        Of the other notebooks; a segment without any finding of its own has no card.
+        Of the other notebooks; a segment without any finding of its own among those the cards rest on has no card.
     strategy : Strategy
     segments : mapping
         Of `read_segments`.
@@ -120,15 +122,30 @@ def make_cards(
     -------
     DataFrame
         ``segment``, ``field``, ``choice``, ``because``, ``change_when``, ``notebook`` (numbers, comma-separated).
-        Where the figures of a field are missing, the choice names them.
+        Where the figures of a field are missing or hidden, the choice names them.
     """
     rows = []
-    for name in segments:
-        if not any(item.segment == name for item in found.values()):
-            continue
+    for name in told_segments(found, strategy, segments):
         for field in strategy.fields:
             rows.append((name, field.label(language), *_fill(field, found, name, segments, language)))
     return pd.DataFrame(rows, columns=["segment", "field", "choice", "because", "change_when", "notebook"])
+
+
+def told_segments(found: Findings, strategy: Strategy, segments: Mapping[str, Segment]) -> list[str]:
+    """Segments the cards can tell something of."""
+    return [s for s in segments if any(f"{name}@{s}" in found for name in strategy.findings)]
+
+
+def choose(field: Field, found: Findings, segment: str, segments: Mapping[str, Segment]) -> Choice | None:
+    """The first choice of a field whose conditions all hold; None where none of its figures is there."""
+    named = [*field.shows, *(c.finding for choice in field.choices for c in choice.when)]
+    if all(finding_for(found, name, segment, segments) is None for name in named):
+        return None
+    return next(
+        choice
+        for choice in field.choices
+        if all(c.holds(finding_for(found, c.finding, segment, segments)) for c in choice.when)
+    )
 
 
 def _fill(
@@ -137,30 +154,46 @@ def _fill(
     chinese = language == "zh"
     shown = {n: finding_for(found, n, segment, segments) for n in field.shows}
     there = [item for item in shown.values() if item is not None]
+    choice = choose(field, found, segment, segments)
+    if choice is None:
+        absent = ("、" if chinese else ", ").join(_name(found, name, language) for name in field.shows)
+        text = f"无数据或因保密不予显示：{absent}" if chinese else f"No figure, or hidden for privacy: {absent}"
+        return text, "–", "–", "–"
+    text = _insert(choice.zh if chinese else choice.en, shown, language)
+    turns = _turns(field, choice, found, segment, segments, language)
+    join = "；" if chinese else "; "
     notebooks = ", ".join(sorted({item.notebook for item in there}))
-    for choice in field.choices:
-        items = [finding_for(found, c.finding, segment, segments) for c in choice.when]
-        held = [c.holds(item) for c, item in zip(choice.when, items, strict=True)]
-        if not choice.when and not there:
-            absent = ("、" if chinese else ", ").join(_name(found, name, language) for name in field.shows)
-            return (
-                (f"本细分市场无此数据：{absent}" if chinese else f"No figure of this segment: {absent}"),
-                "–",
-                "–",
-                "–",
-            )
-        if all(held):
-            text = _insert(choice.zh if chinese else choice.en, shown, language)
-            bounds = [c.bound_text(item, chinese=chinese) for c, item in zip(choice.when, items, strict=True)]
-            turns = [b for b in bounds if b] or [_review(item, language) for item in there[:1]]
-            join = "；" if chinese else "; "
-            return text, join.join(_tell(item, language) for item in there), join.join(turns), notebooks
-    raise AssertionError("the last choice of a field always holds")
+    return text, join.join(_tell(item, language) for item in there), turns, notebooks
+
+
+def _turns(
+    field: Field,
+    choice: Choice,
+    found: Findings,
+    segment: str,
+    segments: Mapping[str, Segment],
+    language: terms.Language,
+) -> str:
+    """When another choice would be made: one of its own conditions falls, or all of an earlier choice come true."""
+    chinese, parts = language == "zh", list[str]()
+    join = "；" if chinese else "; "
+    for condition in choice.when:
+        item = finding_for(found, condition.finding, segment, segments)
+        parts.append(condition.tell(item, chinese=chinese, holds=False))
+    for earlier in field.choices[: field.choices.index(choice)]:
+        items = [(c, finding_for(found, c.finding, segment, segments)) for c in earlier.when]
+        if any(item is None for _, item in items):
+            continue
+        open_ = [c.tell(item, chinese=chinese, holds=True) for c, item in items if not c.holds(item)]
+        what = (earlier.zh if chinese else earlier.en).split("{")[0].rstrip("：: ，,“")
+        both = ("且" if chinese else " and ").join(part for part in open_ if part)
+        parts.append(f"{both}时改为“{what}”" if chinese else f"if {both}: {what[:1].lower()}{what[1:]}")
+    return join.join(part for part in parts if part) or "–"
 
 
 def _name(found: Findings, name: str, language: terms.Language) -> str:
     """What a finding is called where any segment has it; its id where none has."""
-    known = [found[name]] if name in found else list(found.by_segment(name).values())
+    known = list(found.by_segment(name).values()) or ([found[name]] if name in found else [])
     if not known:
         return name
     label = known[0].label(language)
@@ -182,37 +215,29 @@ def _tell(item: Finding, language: terms.Language) -> str:
     return f"{name}{about} {told}" if about else f"{name}{told}"
 
 
-def _review(item: Finding, language: terms.Language) -> str:
-    """A choice without a bound is reviewed when its figure leaves the interval it has today."""
-    ends = item.estimate
-    if ends is None:
-        return "下次测算变化时复核" if language == "zh" else "Review when the figure is next worked out"
-    span = span_with_unit(ends.low, ends.high, item.unit(language), language, item.digits)
-    if language == "zh":
-        return f"{item.zh}超出 {span} 时复核"
-    return f"Review when {item.en[:1].lower()}{item.en[1:]} leaves {span}"
-
-
 def expect_effects(
     found: Findings, strategy: Strategy, segments: Mapping[str, Segment], language: terms.Language
 ) -> pd.DataFrame:
-    """What the card of each segment should bring, with intervals.
+    """What the choices made on the cards should bring, with intervals.
 
     Returns
     -------
     DataFrame
-        ``segment``, ``effect`` (what the figure is), ``whose`` (utility, customer, satisfaction), ``value``, ``low``, ``high``,
-        ``unit``, ``told_of``: whether the figure is of the segment or of its whole customer class.
+        ``segment``, ``effect`` (what the figure is), ``whose`` (utility, customer, society, satisfaction), ``value``, ``low``,
+        ``high``, ``unit``, ``told_of``: segment, customer_class or all. A figure of a class stands once, with the first of
+        its segments.
     """
-    rows = []
-    for name in segments:
-        for effect in strategy.effects:
-            item = finding_for(found, effect.finding, name, segments)
-            if item is None or not any(f.segment == name for f in found.values()):
+    rows, seen = [], set[str]()
+    for name in told_segments(found, strategy, segments):
+        for field in strategy.fields:
+            choice = choose(field, found, name, segments)
+            item = finding_for(found, choice.effect, name, segments) if choice is not None and choice.effect else None
+            if choice is None or item is None or item.id in seen:
                 continue
+            seen.add(item.id)
             low, high = (np.nan if end is None else end for end in (item.low, item.high))
-            told = "segment" if item.segment == name else "customer_class"
-            rows.append((name, item.label(language), effect.kind, item.value, low, high, item.unit(language), told))
+            told = choice.told_of or ("segment" if item.segment == name else "customer_class")
+            rows.append((name, item.label(language), choice.whose, item.value, low, high, item.unit(language), told))
     names = ["segment", "effect", "whose", "value", "low", "high", "unit", "told_of"]
     return pd.DataFrame(rows, columns=names)
 

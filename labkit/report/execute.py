@@ -103,6 +103,8 @@ class Execution:
                     sources = [cell.source for cell in notebook.cells]
                     parts = _again(notebook, job.language) if number else sources
                     for at, cell in enumerate(notebook.cells):
+                        if self.stopped:
+                            raise InterruptedError("stopped")
                         if cell.cell_type == "code":
                             cell.outputs = []
                         if cell.cell_type == "code" and parts[at]:

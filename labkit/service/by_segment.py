@@ -4,24 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import numpy as np
 import pandas as pd
 
-from labkit.estimates import Estimate, estimate_mean, estimate_ratio_change
+from labkit.estimates import Estimate, estimate_ratio, estimate_ratio_change
 from labkit.service.errors import ServiceError
 from labkit.service.repair import RepairTimes, promises_kept
 from labkit.service.shares import share_in_clusters
-from labkit.service.tickets import Contacts
+from labkit.service.tickets import Contacts, years_on_books
 
 
-def contacts_by_segment(contacts: Contacts, segment: pd.Series, *, fewest: int = 1) -> pd.DataFrame:
+def contacts_by_segment(
+    contacts: Contacts, customers: pd.DataFrame, segment: pd.Series, *, fewest: int = 1
+) -> pd.DataFrame:
     """How often the customers of a segment make contact, about what most, and by which channel.
 
     Parameters
     ----------
     contacts : Contacts
+    customers : DataFrame
+        ``customer_id``, ``connected_on``, ``left_on``: all customers, also those who never called.
     segment : Series
-        Segment by customer_id, of all customers, also those who never called.
+        Segment by customer_id.
     fewest : int
         Segments with fewer callers are left out.
 
@@ -32,15 +35,15 @@ def contacts_by_segment(contacts: Contacts, segment: pd.Series, *, fewest: int =
         code ``category=…``) with its ``category_share``, ``category_low``, ``category_high``; ``channel`` likewise.
     """
     table = contacts.table.assign(segment=contacts.table["customer_id"].map(segment))
-    years = max((table["opened_at"].max() - table["opened_at"].min()).days / 365.25, 1 / 12)
-    calls = table["customer_id"].value_counts().reindex(segment.index, fill_value=0)
+    years = years_on_books(customers, table["opened_at"].min(), table["opened_at"].max())
+    calls, placed = table["customer_id"].value_counts().reindex(years.index, fill_value=0), years.index.map(segment)
     rows = []
     for name, part in table.dropna(subset=["segment"]).groupby("segment", sort=True):
         if part["customer_id"].nunique() < max(fewest, 2):
             continue
-        own = calls[segment == name].to_numpy(dtype=float) / years
-        rate = estimate_mean(own)
-        row: dict[str, object] = {"segment": name, "customers_count": len(own)}
+        own = placed == name
+        rate = estimate_ratio(calls[own].to_numpy(), years[own].to_numpy())
+        row: dict[str, object] = {"segment": name, "customers_count": int(own.sum())}
         row |= {"contacts_per_year": rate.value, "low": max(rate.low, 0.0), "high": rate.high}
         for column in ("category", "channel"):
             known = part[part[column].notna()]
@@ -90,15 +93,24 @@ def last_two_years(moments: pd.Series) -> tuple[pd.Series, pd.Series]:
     return moments > middle, (moments > first) & (moments <= middle)
 
 
-def contacts_change(contacts: Contacts, customer_ids: pd.Series) -> Estimate:
-    """Contacts a customer in the last twelve months less those in the twelve before; same customers."""
+def contacts_change(contacts: Contacts, customers: pd.DataFrame) -> Estimate:
+    """Contacts a customer-year on the books in the last twelve months less those in the twelve before.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        ``customer_id``, ``connected_on``, ``left_on``: who has left calls no more, and counts no more.
+    """
     table = contacts.table
     now, then = last_two_years(table["opened_at"])
-    counts = [
-        table.loc[at, "customer_id"].value_counts().reindex(customer_ids, fill_value=0).to_numpy() for at in (then, now)
-    ]
-    one = np.ones(len(customer_ids))
-    return estimate_ratio_change((counts[0], one), (counts[1], one))
+    last = table["opened_at"].max()
+    edges = [last - pd.DateOffset(months=m) for m in (24, 12, 0)]
+    pairs = []
+    for at, first, until in ((then, edges[0], edges[1]), (now, edges[1], edges[2])):
+        years = years_on_books(customers, first, until)
+        calls = table.loc[at, "customer_id"].value_counts().reindex(years.index, fill_value=0)
+        pairs.append((calls.to_numpy(), years.to_numpy()))
+    return estimate_ratio_change(pairs[0], pairs[1])
 
 
 def kept_change(times: RepairTimes, limits_min: Mapping[str, float]) -> Estimate:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import numpy as np
 import pandas as pd
 
-from labkit.estimates import Estimate, estimate_share
+from labkit.estimates import Estimate, estimate_ratio, estimate_share
 from labkit.service.errors import ServiceError
 from labkit.service.shares import share_in_clusters
 
@@ -161,12 +160,37 @@ def answer_times(contacts: Contacts, by: str = "channel", target_min: float = 1 
     )
 
 
-def rate_contacts(contacts: Contacts, customers_count: int) -> Estimate:
-    """Contacts a customer and year, with an interval over customers who called."""
+def years_on_books(customers: pd.DataFrame, first: pd.Timestamp, last: pd.Timestamp) -> pd.Series:
+    """Years between two moments in which each customer was one: from its connection until it left.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        ``customer_id``; ``connected_on`` and ``left_on`` where known, otherwise there all the time.
+
+    Examples
+    --------
+    >>> one = pd.DataFrame({"customer_id": ["A"], "connected_on": ["2024-07-01"], "left_on": [None]})
+    >>> round(float(years_on_books(one, pd.Timestamp("2024-01-01"), pd.Timestamp("2025-01-01"))["A"]), 2)
+    0.5
+    """
+    ends = []
+    for name, without in (("connected_on", first), ("left_on", last)):
+        known = customers[name] if name in customers else pd.Series(pd.NaT, customers.index)
+        ends.append(pd.to_datetime(known).fillna(without).clip(first, last))
+    days = (ends[1] - ends[0]).dt.total_seconds().clip(lower=0) / 86400
+    return pd.Series((days / 365.25).to_numpy(), customers["customer_id"])
+
+
+def rate_contacts(contacts: Contacts, customers: pd.DataFrame) -> Estimate:
+    """Contacts a customer and year on the books, with an interval over customers.
+
+    Parameters
+    ----------
+    customers : DataFrame
+        ``customer_id``, ``connected_on``, ``left_on``: all customers, also those who never called.
+    """
     table = contacts.table
-    years = max((table["opened_at"].max() - table["opened_at"].min()).days / 365.25, 1 / 12)
-    counts = np.zeros(customers_count)
-    own = table["customer_id"].value_counts().to_numpy()[:customers_count]
-    counts[: len(own)] = own
-    mean, error = counts.mean() / years, counts.std(ddof=1) / np.sqrt(customers_count) / years
-    return Estimate(float(mean), float(mean - 1.96 * error), float(mean + 1.96 * error), customers_count)
+    years = years_on_books(customers, table["opened_at"].min(), table["opened_at"].max())
+    calls = table["customer_id"].value_counts().reindex(years.index, fill_value=0)
+    return estimate_ratio(calls.to_numpy(), years.to_numpy())

@@ -37,16 +37,17 @@ def test_the_first_choice_whose_conditions_hold_is_taken() -> None:
         "Post-payment"
     )
     open_ = card(figure("09.late_share@commercial", 0.08, 0.03, 0.12))["Credit terms"]
-    assert open_["choice"].startswith("As today") and "leaves 3.0% to 12.0%" in open_["change_when"]
+    assert open_["choice"].startswith("Not sure yet")
+    assert open_["change_when"].startswith("if the upper end of figure 09 falls below 9.0%: post-payment")
 
 
 def test_a_card_says_why_when_it_changes_and_what_is_missing() -> None:
     told = card(figure("09.late_share@commercial", 0.05, 0.03, 0.07))
     assert told["Credit terms"]["because"] == "Figure 09: 5.0% (95% interval 3.0% to 7.0%)"
-    assert told["Credit terms"]["change_when"] == "Figure 09 rises to 8.0% or more"
-    assert told["Programme"]["choice"].startswith("No figure of this segment")
+    assert told["Credit terms"]["change_when"] == "the upper end of figure 09 rises above 9.0%"
+    assert told["Programme"]["choice"].startswith("No figure, or hidden for privacy: 10.programme")
     chinese = card(figure("09.late_share@commercial", 0.05, 0.03, 0.07), language="zh")
-    assert chinese["信用政策"]["change_when"] == "指标09升至 8.0%及以上" or "8.0%" in chinese["信用政策"]["change_when"]
+    assert chinese["信用政策"]["change_when"] == "指标09的区间上限升到 9.0% 以上"
     assert card() == {}
 
 
@@ -57,10 +58,38 @@ def test_the_class_stands_in_and_the_subject_is_put_in() -> None:
     )
     told = market.make_cards(Findings([own, both]), market.read_strategy(), SEGMENTS, "en")
     row = told[(told["segment"] == "industrial_large") & (told["field"] == "Programme")].iloc[0]
-    assert row["choice"] == "Invite to: night tariff" and row["notebook"] == "10"
+    assert row["choice"] == "Invite to the programme best for this class: night tariff" and row["notebook"] == "10"
     effects = market.expect_effects(Findings([own, both]), market.read_strategy(), SEGMENTS, "en")
     assert effects["told_of"].tolist() == ["customer_class"] and effects["low"].tolist() == [1.0]
     assert market.tell_values(effects, "en") == ["500.0% (100.0% to 900.0%)"]
+
+
+def test_only_what_is_chosen_is_expected() -> None:
+    unsure = figure("10.programme@commercial", 5.0, -1.0, 9.0, subject="scenario=x")
+    assert market.expect_effects(Findings([unsure]), market.read_strategy(), SEGMENTS, "en").empty
+    both = [figure(f"09.late_share@industrial_{size}", 0.05, 0.03, 0.07) for size in ("large", "small")]
+    sure = figure("10.programme@industrial", 5.0, 1.0, 9.0, subject="scenario=x")
+    told = market.expect_effects(Findings([*both, sure]), market.read_strategy(), SEGMENTS, "en")
+    assert told["segment"].tolist() == ["industrial_large"]  # of the class, once
+
+
+def test_no_card_without_a_figure_it_could_rest_on() -> None:
+    own = [figure("11.strength@charging_stations", 2.0), figure("09.late_share@public", 0.05, 0.03, 0.07)]
+    cards = market.make_cards(Findings(own), market.read_strategy(), SEGMENTS, "en")
+    assert set(cards["segment"]) == {"public"}
+
+
+def test_a_decision_judged_by_another_figure() -> None:
+    found = Findings([yuan("10.all_gain", 5.0, 1.0, 9.0), yuan("10.least_gain", 1.0, -1.0, 3.0)])
+    ranked = market.rank_decisions(found, market.read_decisions()).set_index("decision")
+    assert ranked.loc["demand_side", "verdict"] == "try" and ranked.loc["demand_side", "value"] == 5.0
+
+
+def test_a_figure_that_is_not_a_number_is_missing_everywhere() -> None:
+    found = Findings([yuan("05.saving", float("nan"))])
+    ranked = market.rank_decisions(found, market.read_decisions())
+    told = market.tell_decisions(ranked, market.read_decisions(), found, "en")
+    assert len(told) == (ranked["verdict"] != "missing").sum() == 0
 
 
 def test_conditions_ask_for_the_whole_interval() -> None:
@@ -88,20 +117,22 @@ def test_decisions_are_ranked_by_what_one_may_count_on() -> None:
             yuan("08.policy_gain_yuan", 60.0, 50.0, 70.0),
             yuan("09.plan_gain_yuan", 500.0, -100.0, 900.0),
             yuan("07.saved_yuan", 40.0),
-            yuan("10.all_gain", -5.0, -9.0, -1.0),
+            yuan("10.all_gain", 5.0, 1.0, 9.0),
+            yuan("10.least_gain", -5.0, -9.0, -1.0),
             figure("02.gain", 0.2, 0.1, 0.3),
         ]
     )
     ranked = market.rank_decisions(found, market.read_decisions()).set_index("decision")
     assert ranked.index.tolist()[:6] == [
-        "retention_plan",  # 50 can be counted on
-        "key_account_visits",  # 10
+        "retention_plan",  # the utility's own, 50 can be counted on
+        "key_account_visits",  # customers', 10
         "tag_method",  # sure, but no money
         "recovery_plan",  # may lie below 0
         "move_online",  # nobody has measured it
         "demand_side",  # does not pay
     ]
     assert ranked["verdict"].tolist()[:6] == ["do", "do", "do", "try", "assumed", "leave"]
+    assert np.isnan(ranked.loc["retention_plan", "chance"]) and ranked.loc["key_account_visits", "chance"] > 0.97
     assert ranked.loc["segment_method", "verdict"] == "missing" and "04.gain" in ranked.loc["segment_method", "missing"]
     assert ranked.loc["key_account_visits", "missing"] == "05.other_tariff, 05.key_accounts"
     told = market.tell_decisions(ranked.reset_index(), market.read_decisions(), found, "zh")
@@ -161,7 +192,7 @@ def test_every_finding_a_file_cites_is_there(sample: Path) -> None:
     ("file", "read", "change", "said"),
     [
         ("decisions", market.read_decisions, ("whose: society", "whose: nobody"), "whose is"),
-        ("decisions", market.read_decisions, ("over: life", "over: night"), "over a_year or life"),
+        ("decisions", market.read_decisions, ("over: life", "over: night"), "over a_year, life or once"),
         ("decisions", market.read_decisions, ("rests: data", "reste: data"), "is unknown"),
         (
             "strategy",
