@@ -169,13 +169,15 @@ def span_with_unit(low: float, high: float, unit: str, language: terms.Language,
     Examples
     --------
     >>> span_with_unit(320_000, 8_700_000, "yuan", "en", 0), span_with_unit(0.037, 0.064, "%", "en")
-    ('0.3 to 8.7 million yuan', '3.7% to 6.4%')
+    ('0.32 to 8.70 million yuan', '3.7% to 6.4%')
     """
     to = " 至 " if language == "zh" else " to "
     if unit == "%" or pd.isna(low) or pd.isna(high):
         return f"{with_unit(low, unit, language, digits)}{to}{with_unit(high, unit, language, digits)}"
     size, name = _size(max(abs(low), abs(high)), language)
-    ends = to.join(f"{end / size:,.{digits if size == 1 else 1}f}" for end in (low, high))
+    # Of a million and a tenth of it one decimal would leave little.
+    places = digits if size == 1 else 2 if min(abs(low), abs(high)) < size else 1
+    ends = to.join(f"{end / size:,.{places}f}" for end in (low, high))
     if language == "zh":
         return f"{ends} {name}{unit}".rstrip()
     return " ".join(part for part in (ends, name, unit) if part)

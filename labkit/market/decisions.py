@@ -37,7 +37,7 @@ class Decision:
     whose : str
         utility, customer or society.
     over : str
-        Of what time: a_year, life (present value) or once.
+        Of what time: a_year, life (present value), once, or plain where it is no money.
     needs : tuple of str
         More findings that are to be there.
     rests : str
@@ -107,9 +107,9 @@ def _decision(file: str, name: str, entry: Mapping[str, Any]) -> Decision:
     if odd:
         raise MarketError(f"{file}, {name}: {odd[0]} is {'unknown' if odd[0] in entry else 'missing'}")
     made = Decision(name, **(entry | {"needs": tuple(entry["needs"])}))
-    if made.whose not in _WHOSE or made.over not in ("a_year", "life", "once") or made.rests not in _RESTS:
+    if made.whose not in _WHOSE or made.over not in ("a_year", "life", "once", "plain") or made.rests not in _RESTS:
         raise MarketError(
-            f"{file}, {name}: whose is {' or '.join(_WHOSE)}, over a_year, life or once, rests {' or '.join(_RESTS)}"
+            f"{file}, {name}: whose is {' or '.join(_WHOSE)}, over a_year, life, once or plain, rests {' or '.join(_RESTS)}"
         )
     return made
 

@@ -62,8 +62,10 @@ class Condition:
             return ""
         name = item.zh if chinese else item.en[:1].lower() + item.en[1:]
         parts = []
+        ends = item.estimate
+        low, high = (ends.low, ends.high) if ends else (item.value, item.value)
         for bound, lower in ((self.above, True), (self.below, False)):
-            if bound is None:
+            if bound is None or (holds and (low > bound if lower else high < bound)):
                 continue
             shown = replace(item, value=bound).shown("zh" if chinese else "en")
             rises = lower == holds
@@ -81,7 +83,7 @@ class Condition:
                 if chinese
                 else f"{name} is {'' if holds else 'no longer '}{label.lower()}"
             )
-        return ("且" if chinese else " and ").join(parts)
+        return ({True: "且", False: "或"}[holds] if chinese else {True: " and ", False: " or "}[holds]).join(parts)
 
 
 def read_condition(entry: Mapping[str, Any], where: str) -> Condition:

@@ -31,7 +31,7 @@ def test_the_first_choice_whose_conditions_hold_is_taken() -> None:
     late = figure("09.late_share@commercial", 0.15, 0.12, 0.18)
     forgot = figure("09.kind@commercial", 0.7, 0.6, 0.8, subject="kind=forgot")
     cannot = figure("09.kind@commercial", 0.7, 0.6, 0.8, subject="kind=cannot")
-    assert card(late, forgot)["Credit terms"]["choice"].startswith("A reminder before the due date")
+    assert card(late, forgot)["Credit terms"]["choice"].startswith("Remind before the due date")
     assert card(late, cannot)["Credit terms"]["choice"].startswith("Grade by score")
     assert card(figure("09.late_share@commercial", 0.05, 0.03, 0.07))["Credit terms"]["choice"].startswith(
         "Post-payment"
@@ -192,7 +192,7 @@ def test_every_finding_a_file_cites_is_there(sample: Path) -> None:
     ("file", "read", "change", "said"),
     [
         ("decisions", market.read_decisions, ("whose: society", "whose: nobody"), "whose is"),
-        ("decisions", market.read_decisions, ("over: life", "over: night"), "over a_year, life or once"),
+        ("decisions", market.read_decisions, ("over: life", "over: night"), "over a_year, life, once or plain"),
         ("decisions", market.read_decisions, ("rests: data", "reste: data"), "is unknown"),
         (
             "strategy",
