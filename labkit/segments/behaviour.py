@@ -176,7 +176,7 @@ def classify_shapes(
             f"outlier_quantile is {outlier_quantile} and outlier_factor {outlier_factor}; expected 0..1 and 1 or more"
         )
     points = shapes.points(view)
-    kept = _without_strangers(points, k, method, seed)
+    kept = without_strangers(points, k, method, seed)
     grouping = group_points(points[kept], k, method, seed=seed)
     median, limit = _outlier_limit(points[kept], grouping, outlier_quantile, outlier_factor)
     near = _relative(points[kept], grouping.labels, grouping.centres, median) <= limit
@@ -214,7 +214,7 @@ def classify_shapes(
     return Segmentation(name, labels, certainty, name_shapes(means), table, place, why, settings)
 
 
-def _without_strangers(points: np.ndarray, k: int, method: Method, seed: int) -> np.ndarray:
+def without_strangers(points: np.ndarray, k: int, method: Method, seed: int) -> np.ndarray:
     """Which points make the groups: not those that would be a group of their own, or nearly."""
     kept = np.ones(len(points), dtype=bool)
     for _ in range(5):
