@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -178,6 +178,23 @@ def check_partition(labels: pd.Series, certainty: pd.Series, names: Mapping[str,
         given = [pair[at] for pair in names.values()]
         if len(set(given)) < len(given):
             raise SegmentError(f"names: two groups have the same name in {language}; names must tell groups apart")
+
+
+def need_columns(table: pd.DataFrame, columns: Sequence[str], what: str) -> None:
+    """Refuse a table that lacks a column."""
+    absent = [c for c in columns if c not in table.columns]
+    if absent:
+        raise SegmentError(f"{what}: column {absent[0]} is missing; expected {', '.join(columns)}")
+
+
+def by_rule(code: pd.Series, known: pd.Series, reason: str) -> tuple[pd.Series, pd.Series, pd.Series]:
+    """Labels, certainty and why where a rule decides."""
+    labels = code.astype(object).where(known, UNKNOWN).rename("group")
+    return (
+        labels,
+        known.astype(float).rename("certainty"),
+        pd.Series(np.where(known, "", reason), code.index, dtype=object),
+    )
 
 
 def _plot_days(days: pd.DataFrame, titles: list[str], language: terms.Language, ax: Axes | None) -> Axes:
