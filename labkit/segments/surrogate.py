@@ -47,7 +47,7 @@ class Surrogate:
         say = terms.Say(language)
         out = []
         for row in self.table.itertuples():
-            whens = [_condition(name, side, limit, language) for name, side, limit in row.conditions]
+            whens = _conditions(row.conditions, language)
             text = say(" and ", "，且").join(whens) or say("always", "任何情况")
             group, n, share = self.segmentation.label(row.group, language), row.customers_count, row.agreement
             out.append(
@@ -184,14 +184,27 @@ def _tighten(conditions: list[tuple[str, str, float]]) -> tuple[tuple[str, str, 
     return tuple((name, side, limit) for (name, side), limit in {(n, s): v for n, s, v in conditions}.items())
 
 
-def _condition(name: str, side: str, limit: float, language: terms.Language) -> str:
-    try:
-        title = terms.label(name, language)
-    except KeyError:  # a reader's own column goes by its own name
-        title = name
+def _conditions(conditions: tuple[tuple[str, str, float], ...], language: terms.Language) -> list[str]:
+    """A phrase a feature, both of its limits in one."""
+    out = []
+    for name in dict.fromkeys(n for n, _, _ in conditions):
+        limits = {side: _value(name, limit, language) for n, side, limit in conditions if n == name}
+        try:
+            title = terms.label(name, language)
+        except KeyError:  # a reader's own column goes by its own name
+            title = name
+        low, high = limits.get(">"), limits.get("<=")
+        if language == "zh":
+            out.append(f"{title}{f'在{low}与{high}之间' if low and high else f'高于{low}' if low else f'不超过{high}'}")
+        else:
+            words = f"between {low} and {high}" if low and high else f"above {low}" if low else f"at most {high}"
+            out.append(f"{title.lower()} {words}")
+    return out
+
+
+def _value(name: str, limit: float, language: terms.Language) -> str:
     unit = terms.unit(name, language)
-    value = f"{limit:.0%}" if unit == "%" else f"{limit:,.3g}" if abs(limit) < 1000 else f"{limit:,.0f}"
-    unit = "" if unit == "%" else unit
-    if language == "zh":
-        return f"{title}{'不超过' if side == '<=' else '高于'}{value}{unit}"
-    return f"{title.lower()} {'at most' if side == '<=' else 'above'} {value}{' ' + unit if unit else ''}"
+    if unit == "%":
+        return f"{limit:.0%}"
+    number = f"{limit:,.3g}" if abs(limit) < 1000 else f"{limit:,.0f}"
+    return f"{number}{unit}" if language == "zh" else f"{number} {unit}".strip()

@@ -7,17 +7,11 @@ import pandas as pd
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-import labkit
 from labkit.segments import behaviour
 from labkit.segments.behaviour import METHODS, Method, classify_shapes, group_points
 from labkit.segments.errors import SegmentError
-from labkit.segments.shapes import Shapes, read_shapes
+from labkit.segments.shapes import Shapes
 from tests.labkit.segments.cases import made_shapes
-
-
-@pytest.fixture(scope="module")
-def sample_shapes(sample: Path) -> Shapes:
-    return read_shapes(labkit.open(sample, verify=False))
 
 
 @pytest.mark.parametrize("method", METHODS)

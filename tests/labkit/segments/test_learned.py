@@ -13,7 +13,7 @@ import labkit
 from labkit.profiles import HourlyLoads
 from labkit.segments.errors import SegmentError
 from labkit.segments.learned import LEARNED_METHODS, LearnedMethod, learn_classes, shape_features
-from labkit.segments.shapes import Shapes, read_shapes, shapes_of_loads
+from labkit.segments.shapes import Shapes, shapes_of_loads
 from tests.labkit.segments.cases import KINDS, made_shapes
 
 #: 9 US climates x 16 building types (NREL reference buildings), by hour; not part of the project.
@@ -94,9 +94,9 @@ def test_features_that_define_the_label_are_refused() -> None:
         learn_classes(x, pd.Series("one", x.index))
 
 
-def test_class_of_the_sample_from_its_load(sample: Path) -> None:
+def test_class_of_the_sample_from_its_load(sample: Path, sample_shapes: Shapes) -> None:
     lab = labkit.open(sample, verify=False)
     declared = lab.run(lab.customers.select("customer_id", "customer_class")).set_index("customer_id")["customer_class"]
-    found = learn_classes(shape_features(read_shapes(lab)), declared)
+    found = learn_classes(shape_features(sample_shapes), declared)
     assert found.accuracy.low > found.naive + 0.1
     assert found.accuracy.value > 0.9

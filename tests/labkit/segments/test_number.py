@@ -1,13 +1,10 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import pytest
 
-import labkit
 from labkit.segments.errors import SegmentError
 from labkit.segments.number import choose_number
-from labkit.segments.shapes import read_shapes
+from labkit.segments.shapes import Shapes
 from tests.labkit.segments.cases import made_shapes
 
 
@@ -21,9 +18,9 @@ def test_known_number_is_found(method: str) -> None:
     found.plot(language="zh").get_figure(root=True).canvas.draw()
 
 
-def test_stability_finds_finer_groups_of_the_sample_than_the_silhouette(sample: Path) -> None:
-    found = choose_number(read_shapes(labkit.open(sample, verify=False)), (4, 7, 9, 14), 1, draws=10)
-    assert found.k == 9 and found.preferred["silhouette"] == 4
+def test_stability_finds_finer_groups_of_the_sample_than_the_silhouette(sample_shapes: Shapes) -> None:
+    found = choose_number(sample_shapes, (4, 7, 14), 1, draws=10)
+    assert found.k == 7 and found.preferred["silhouette"] == 4
 
 
 def test_numbers_that_cannot_be_are_refused() -> None:

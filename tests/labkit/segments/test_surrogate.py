@@ -1,15 +1,12 @@
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 import pandas as pd
 import pytest
 
-import labkit
 from labkit.segments.behaviour import classify_shapes
 from labkit.segments.errors import SegmentError
-from labkit.segments.shapes import read_shapes
+from labkit.segments.shapes import Shapes
 from labkit.segments.surrogate import explain_segments, readable_features
 from tests.labkit.segments.cases import made_shapes
 
@@ -46,8 +43,8 @@ def test_what_cannot_be_told_is_not_faithful() -> None:
         readable_features(noise)
 
 
-def test_eight_rules_tell_the_groups_of_the_sample(sample: Path) -> None:
-    shapes = read_shapes(labkit.open(sample, verify=False))
+def test_eight_rules_tell_the_groups_of_the_sample(sample_shapes: Shapes) -> None:
+    shapes = sample_shapes
     groups = classify_shapes(shapes, 9, "ward", seed=1)
     found = explain_segments(groups, readable_features(shapes.values))
     assert found.faithfulness.low > 0.85 and len(found.table) <= 8
