@@ -1,0 +1,94 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import labkit
+from labkit import profiles
+from labkit.segments.errors import SegmentError
+from labkit.segments.shapes import Shapes, read_shapes, shapes_of_loads
+from tests.labkit.segments.cases import made_loads
+
+
+def test_mean_is_one_over_the_week_and_scale_is_kept() -> None:
+    loads, kinds = made_loads(5)
+    shapes = shapes_of_loads(loads)
+    weight = np.repeat([248, 89], 24) / (248 + 89) / 24
+    np.testing.assert_allclose(shapes.values.to_numpy() @ weight, 1)
+    twice = shapes_of_loads(
+        profiles.HourlyLoads(loads.customer_ids, loads.days, loads.day_types, loads.kwh * 2, loads.coverage)
+    )
+    np.testing.assert_allclose(twice.values, shapes.values)
+    np.testing.assert_allclose(twice.scale_kw, shapes.scale_kw * 2)
+    assert shapes.values.index.tolist() == kinds.index.tolist()
+
+
+def test_too_little_data_is_a_named_group_never_a_gap() -> None:
+    loads, _ = made_loads(2)
+    kwh, coverage = loads.kwh.copy(), loads.coverage.copy()
+    kwh[0] = 0
+    kwh[1, 7:] = 0
+    kwh[2] = 0
+    kwh[2, 3, 5] = 1.0
+    coverage[1:3] = 0.1, 0.01
+    kwh[3, :, 4] = 0  # a quiet hour is no gap
+    shapes = shapes_of_loads(profiles.HourlyLoads(loads.customer_ids, loads.days, loads.day_types, kwh, coverage))
+    assert shapes.apart.tolist() == ["all_zero", "too_few_days", "too_few_days"]
+    assert np.isfinite(shapes.values.to_numpy()).all() and len(shapes.values) == 5
+
+
+def test_days_near_zero_are_left_out_but_a_quiet_sunday_is_part_of_the_shape() -> None:
+    loads, _ = made_loads(1)
+    away, closed = loads.kwh.copy(), loads.kwh.copy()
+    weekend = np.array(loads.day_types) == "weekend"
+    away[0, 10:20] *= 0.001
+    closed[0, weekend] *= 0.001
+
+    def make(kwh: np.ndarray) -> Shapes:
+        return shapes_of_loads(
+            profiles.HourlyLoads(loads.customer_ids, loads.days, loads.day_types, kwh, loads.coverage)
+        )
+
+    assert make(away).dropped_share.iloc[0] == pytest.approx(10 / 56)
+    assert abs(make(away).values.iloc[0] - make(loads.kwh).values.iloc[0]).max() < 0.4
+    assert make(closed).values.iloc[0, 24:].max() < 0.01
+
+
+def test_store_and_arrays_give_the_same(small_sample: Path) -> None:
+    lab = labkit.open(small_sample)
+    one, other = read_shapes(lab), shapes_of_loads(profiles.hourly_loads(lab))
+    everyone = set(lab.run(lab.customers.select("customer_id"))["customer_id"])
+    assert set(one.values.index) | set(one.apart.index) == everyone
+    whole = other.values.index.intersection(one.values.index)
+    assert len(whole) > 100
+    assert (one.values.loc[whole] - other.values.loc[whole]).abs().max(axis=1).median() < 0.01
+    seasons = read_shapes(lab, ("workday",), by_season=True)
+    assert seasons.values.shape[1] == 96 and seasons.blocks[0] == "winter_workday"
+
+
+def test_what_is_not_there_is_refused() -> None:
+    loads, _ = made_loads(2)
+    with pytest.raises(SegmentError, match="holiday; leave it out"):
+        shapes_of_loads(loads, ("workday", "holiday"))
+    with pytest.raises(SegmentError, match="expected some of workday"):
+        shapes_of_loads(loads, ("monday",))
+    with pytest.raises(SegmentError, match="view is 'odd'"):
+        shapes_of_loads(loads).points("odd")  # type: ignore[arg-type]
+
+
+def test_a_shift_of_an_hour_is_nearer_than_a_different_day_when_cumulated() -> None:
+    loads, _ = made_loads(1)
+    base = np.ones((3, 56, 24))
+    base[0, :, 18], base[1, :, 19], base[2, :, 6] = 10, 10, 10
+    shapes = shapes_of_loads(
+        profiles.HourlyLoads(np.array(["a", "b", "c"]), loads.days, loads.day_types, base, np.ones(3))
+    )
+    gap = lambda x: (np.linalg.norm(x[0] - x[1]), np.linalg.norm(x[0] - x[2]))  # noqa: E731
+    near, far = gap(shapes.points())
+    assert near < far / 3
+    same, other = gap(shapes.points("plain"))
+    assert same == pytest.approx(other)
+    assert pd.Index(shapes.take(["c", "a"]).values.index).tolist() == ["c", "a"]
