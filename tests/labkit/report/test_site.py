@@ -76,7 +76,6 @@ def test_the_index_shows_each_key_number_with_its_interval_and_page() -> None:
         "95%",
         "区间",
         "1,400.0",
-        "万元",
         "至",
         "2,900.0",
         "万元",
