@@ -14,6 +14,7 @@ from labkit.arrears.behaviour import (
     payment_behaviour,
     share_late,
 )
+from labkit.arrears.by_segment import kinds_by_segment
 from labkit.arrears.credit import (
     CreditModel,
     credit_cases,
@@ -54,7 +55,6 @@ from labkit.arrears.rules import Rules, late_fee, late_fees, read_rule_book, rea
 from labkit.arrears.scorecard import GRADES, PROTECTED, Scorecard, fit_scorecard, grade
 from labkit.arrears.summary import (
     audit_by_region,
-    kinds_by_segment,
     loss_shares,
     plan_gain,
     plan_gain_yuan,

@@ -43,7 +43,6 @@ from labkit.market.switching import (
     lost_share,
     whole_years,
     yearly_moves,
-    years_until_half,
 )
 from labkit.market.swot import (
     SwotRules,
@@ -116,6 +115,5 @@ __all__ = [
     "tell_values",
     "whole_years",
     "yearly_moves",
-    "years_until_half",
     "zone_of",
 ]

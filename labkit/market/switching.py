@@ -232,18 +232,3 @@ def lost_by(moves: pd.DataFrame, by: str, *, level: float = 0.95) -> pd.DataFram
         low, high = proportion_confint(lost, len(part), alpha=1 - level, method="wilson")
         rows.append((name, len(part), lost, lost / len(part), float(low), float(high)))
     return pd.DataFrame(rows, columns=[by, "customers_count", "lost_count", "share", "low_share", "high_share"])
-
-
-def years_until_half(share_lost: Estimate) -> Estimate:
-    """Years until half of the customers are gone, at a yearly share.
-
-    Examples
-    --------
-    >>> round(years_until_half(Estimate(0.05, 0.03, 0.08, 100)).value, 1)
-    13.5
-    """
-
-    def years(share: float) -> float:
-        return float(np.log(0.5) / np.log1p(-share)) if 0 < share < 1 else float("inf") if share <= 0 else 0.0
-
-    return Estimate(years(share_lost.value), years(share_lost.high), years(share_lost.low), share_lost.n)
