@@ -121,6 +121,11 @@ class Lab:
         path = self.folder / "intake.json"
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
+    def parts(self, name: str = "readings") -> list[ir.Table]:
+        """Day rows in parts that fit memory, each customer whole in one of them: bucket by bucket."""
+        rows = self.table(name)
+        return [rows.filter(rows.bucket == bucket) for bucket in range(self.manifest.buckets)]
+
     def days(self) -> ir.Table:
         """Every day of the readings with month and day type, to be joined."""
         first, last = (pd.Timestamp(day).date() for day in self.period)

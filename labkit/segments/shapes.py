@@ -109,8 +109,7 @@ def read_shapes(
         If a day type is unknown, or hardly any customer has it.
     """
     blocks, days, parts = _blocks(day_types, by_season), lab.days(), []
-    for bucket in range(lab.manifest.buckets):
-        rows = lab.readings.filter(lab.readings.bucket == bucket)
+    for rows in lab.parts():
         idle_days = lab.run(_near_zero_days(rows, lab.intervals(), near_zero))
         for minutes in lab.intervals():
             parts.append(lab.run(_hour_sums(profiles.cells(rows, days, minutes), minutes, by_season)).assign(used=True))
