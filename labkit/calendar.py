@@ -19,6 +19,8 @@ import pandas as pd
 import yaml
 
 DAY_TYPES = ("workday", "weekend", "holiday")
+#: By three months, winter from December.
+SEASONS = ("winter", "spring", "summer", "autumn")
 PERIODS = ("sharp", "peak", "flat", "valley", "deep_valley")
 DATA = Path(__file__).parents[1] / "data"
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import itertools
 import json
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -17,6 +20,7 @@ from labkit.schema import TABLES
 from labkit.store import DAY_TABLES, Manifest, StoreError
 
 _NOTEBOOK_ORDER = (*TABLES, "reactive")
+_KEPT = itertools.count()
 
 
 class MissingTableError(LookupError):
@@ -125,6 +129,16 @@ class Lab:
         """Day rows in parts that fit memory, each customer whole in one of them: bucket by bucket."""
         rows = self.table(name)
         return [rows.filter(rows.bucket == bucket) for bucket in range(self.manifest.buckets)]
+
+    @contextlib.contextmanager
+    def kept(self, expression: ir.Table) -> Iterator[ir.Table]:
+        """An expression worked out once and kept on the engine, for what asks for it several times."""
+        name = f"kept_{next(_KEPT)}"
+        self.backend.create_table(name, expression, temp=True)
+        try:
+            yield self.backend.table(name)
+        finally:
+            self.backend.raw_sql(f'DROP TABLE "{name}"')
 
     def days(self) -> ir.Table:
         """Every day of the readings with month and day type, to be joined."""

@@ -26,6 +26,8 @@ _UNITS: tuple[tuple[str, str, str], ...] = (
     ("_kvarh", "kvarh", "千乏时"),
     ("_gwh", "GWh", "吉瓦时"),
     ("_kwh", "kWh", "千瓦时"),
+    ("_kw_per_h", "kW/h", "千瓦/时"),
+    ("_share_per_c", "%/°C", "%/℃"),
     ("_kva", "kVA", "千伏安"),
     ("_kw", "kW", "千瓦"),
     ("_kv", "kV", "千伏"),

@@ -277,7 +277,7 @@ def _cell(column: str, value: object, language: terms.Language, digits: Mapping[
 
 
 def _scale(column: str, number: float) -> tuple[float, int]:
-    if terms.unit(column) == "%" or column == "share":
+    if terms.unit(column).startswith("%") or column == "share":
         return 100.0, 1
     if float(number).is_integer() and not terms.unit(column):
         return 1.0, 0

@@ -1,0 +1,146 @@
+"""Cells, the only pass over the readings, and what is added up from them; whole numbers throughout."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import reduce
+from operator import add
+
+import ibis
+import ibis.expr.types as ir
+
+from labkit import calendar
+from labkit.lab import Lab
+from labkit.store import SLOT_COLUMNS
+
+#: Period -> the share it counts in; sharp hours are peak hours that cost more.
+PERIOD_SHARES = {"peak": ("sharp", "peak"), "flat": ("flat",), "valley": ("valley", "deep_valley")}
+HOURS = tuple(f"{hour:02d}" for hour in range(24))
+
+
+def cells(day_rows: ir.Table, days: ir.Table, interval_min: int) -> ir.Table:
+    """Sums, counts and maxima of every slot by customer, month and day type.
+
+    Parameters
+    ----------
+    day_rows : Table
+        `Lab.readings`, or one of `Lab.parts`.
+    days : Table
+        `Lab.days`.
+    interval_min : int
+        Metering interval of the rows taken [min].
+
+    Returns
+    -------
+    Table
+        ``customer_id``, ``month``, ``day_type``, ``days_metered`` and, a slot
+        each, ``s00`` … energy [Wh], ``n00`` … readings, ``m00`` … highest [Wh].
+
+    Notes
+    -----
+    Every column is a sum, a count or a maximum of whole numbers: months add up
+    exactly, so a new month touches only its own cells, and what is not asked for
+    costs nothing.
+    """
+    slots = SLOT_COLUMNS[: 1440 // interval_min]
+    rows = day_rows.filter(day_rows.interval_min == interval_min).inner_join(days, "day")
+    parts = {"days_metered": rows.count()}
+    for name in slots:
+        parts[f"s{name[1:]}"] = rows[name].sum().fill_null(0).cast("int64")
+        parts[f"n{name[1:]}"] = rows[name].count()
+        parts[f"m{name[1:]}"] = rows[name].max()
+    return rows.group_by(["customer_id", "month", "day_type"]).aggregate(**parts)
+
+
+def monthly_sums(
+    lab: Lab,
+    periods: calendar.PeriodRules | None = None,
+    day_rows: ir.Table | None = None,
+    *,
+    months: Sequence[str] | None = None,
+) -> ir.Table:
+    """What features are made of: a row a customer, month, day type and interval.
+
+    Parameters
+    ----------
+    lab : Lab
+    periods : PeriodRules, optional
+        Time-of-use periods; those of ``data/tariffs`` by default.
+    day_rows : Table, optional
+        A part of the readings (`Lab.parts`); all by default.
+    months : sequence of str, optional
+        Such as ``["2025-06"]``: only these partitions are read. What was kept of
+        other months stays right beside them.
+
+    Returns
+    -------
+    Table
+        ``days_metered``, ``minutes`` with a reading, ``idle_minutes`` in slots without
+        any use all month, ``wh``, ``peak_wh``, ``flat_wh``, ``valley_wh``, ``highest_w``
+        and the hour it fell in, ``highest_hour``; of each hour of the day ``e00`` … energy
+        [Wh] and ``t00`` … minutes with a reading. All whole numbers.
+    """
+    rows = lab.readings if day_rows is None else day_rows
+    if months is not None:
+        rows = rows.filter(rows.month.isin(list(months)))
+    rules = periods or calendar.read_periods()
+    days = lab.days()
+    parts = [_sums(cells(rows, days, minutes), minutes, rules) for minutes in lab.intervals()]
+    return ibis.union(*parts) if len(parts) > 1 else parts[0]
+
+
+def _sums(cell: ir.Table, interval_min: int, periods: calendar.PeriodRules) -> ir.Table:
+    """A row a cell: the hours of the day first, then what follows from them."""
+    width = 60 // interval_min
+    numbers = [name[1:] for name in SLOT_COLUMNS[: 1440 // interval_min]]
+    hour = {h: numbers[int(h) * width : (int(h) + 1) * width] for h in HOURS}
+    by_hour = cell.select(
+        "customer_id",
+        "month",
+        "day_type",
+        "days_metered",
+        interval_min=ibis.literal(interval_min, "int64"),
+        idle_minutes=reduce(add, (cell[f"n{n}"] * (cell[f"s{n}"] == 0).cast("int64") for n in numbers)) * interval_min,
+        **{f"e{h}": reduce(add, (cell[f"s{n}"] for n in mine)) for h, mine in hour.items()},
+        **{f"t{h}": reduce(add, (cell[f"n{n}"] for n in mine)) * interval_min for h, mine in hour.items()},
+        **{f"h{h}": ibis.greatest(*(cell[f"m{n}"] for n in mine)).cast("int64") * width for h, mine in hour.items()},
+        **{f"{name}_wh": _period_sum(cell, interval_min, periods, parts) for name, parts in PERIOD_SHARES.items()},
+    )
+    highest = ibis.greatest(*(by_hour[f"h{h}"] for h in HOURS))
+    table = by_hour.mutate(
+        wh=reduce(add, (by_hour[f"e{h}"] for h in HOURS)),
+        minutes=reduce(add, (by_hour[f"t{h}"] for h in HOURS)),
+        highest_w=highest,
+        highest_hour=ibis.cases(*((by_hour[f"h{h}"] == highest, int(h)) for h in HOURS)).cast("int64"),
+    )
+    return table.drop(*(f"h{h}" for h in HOURS))
+
+
+def _period_sum(
+    cell: ir.Table, interval_min: int, periods: calendar.PeriodRules, parts: tuple[str, ...]
+) -> ir.IntegerValue:
+    """Energy in some periods; which slots these are depends on month and day type."""
+    plans: dict[tuple[int, ...], list[int]] = {}
+    for month in range(1, 13):
+        for at, day_type in enumerate(calendar.DAY_TYPES):
+            names = periods.slots(interval_min, month, day_type)
+            chosen = tuple(i for i, name in enumerate(names) if name in parts)
+            plans.setdefault(chosen, []).append(month * 3 + at)
+    kinds = ibis.cases(*((cell.day_type == name, i) for i, name in enumerate(calendar.DAY_TYPES)))
+    when = cell.month[5:7].cast("int64") * 3 + kinds
+    sums = {chosen: _slots_sum(cell, chosen) for chosen in plans}
+    return ibis.cases(
+        *((when.isin(keys), sums[chosen]) for chosen, keys in plans.items()), else_=ibis.literal(0, "int64")
+    )
+
+
+def _slots_sum(cell: ir.Table, slots: Sequence[int]) -> ir.IntegerValue:
+    return reduce(add, (cell[f"s{SLOT_COLUMNS[i][1:]}"] for i in slots), ibis.literal(0, "int64"))
+
+
+def monthly_energy(sums: ir.Table) -> ir.Table:
+    """Energy of each customer and month: ``customer_id``, ``month``, ``kwh``, ``hours_metered``."""
+    return sums.group_by(["customer_id", "month"]).aggregate(
+        kwh=sums.wh.sum().cast("int64") / ibis.literal(1000, "float64"),
+        hours_metered=sums.minutes.sum().cast("int64") / ibis.literal(60, "float64"),
+    )

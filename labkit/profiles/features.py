@@ -1,0 +1,224 @@
+"""Load features: one row a customer, from sums by month and kind of day."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from labkit import calendar
+from labkit.lab import Lab
+from labkit.profiles.cells import HOURS, PERIOD_SHARES, monthly_sums
+from labkit.profiles.months import monthly_features
+from labkit.profiles.reactive import measure_power_factor
+from labkit.profiles.system import SystemPeak, find_system_peak
+from labkit.profiles.weather import degree_months, weather_response
+
+#: Hours of the night, 23:00 to 7:00.
+NIGHT_HOURS = ("23", "00", "01", "02", "03", "04", "05", "06")
+#: Days below which a profile says little of a customer.
+FEW_DAYS = 14
+_SUMMED = ("days_metered", "minutes", "idle_minutes", "wh", *(f"{name}_wh" for name in PERIOD_SHARES))
+
+
+def features(sums: ir.Table, peak: SystemPeak | None = None) -> ir.Table:
+    """Load features that follow from sums, one row a customer; missing where they would divide by nought.
+
+    Parameters
+    ----------
+    sums : Table
+        Of `monthly_sums`.
+    peak : SystemPeak, optional
+        Of `find_system_peak`; without it there is no ``coincidence``.
+
+    Returns
+    -------
+    Table
+        ``load_flag``: what to bear in mind (``all_zero``, ``few_days``, ``mixed_intervals``; else ``none``);
+        ``days_metered``, ``hours_metered`` [h], ``gap_share``: part of the metered days without a reading,
+        ``zero_share``: part of the readings in slots without any use all month, so that one switched-off night counts
+        for nothing; ``energy_kwh``, ``energy_per_day_kwh``: per 24 h with a reading; ``maximum_demand_kw``: highest mean power of
+        an interval, with its ``maximum_demand_month`` and ``maximum_demand_hour``; ``load_factor``: mean load over maximum
+        demand; ``peak_share`` (sharp included), ``flat_share``, ``valley_share`` and ``night_energy_share`` (23 to 7) of energy;
+        ``weekend_ratio``, ``summer_ratio``, ``winter_ratio``: mean load on weekends over that on workdays, in June to
+        August and in December to February over that of spring and autumn; of the typical workday ``base_load_kw`` (its
+        lowest hour), ``base_load_share`` (over the mean), ``peak_hour``, ``ramp_kw_per_h`` (the steepest step from hour to hour) and
+        ``hour_variation`` (coefficient of variation of its hours); ``coincidence``: mean load in the system's peak hour over
+        the own maximum demand; and those of `monthly_features`.
+
+    Notes
+    -----
+    Sums are whole numbers and only quotients are not, so that engines agree bit for bit.
+    """
+    total = _typical_workday(_totals(sums, peak))
+    mean_w = _per(total.wh, total.minutes, 60)
+    at_peak = {} if peak is None else {"coincidence": _per(total.at_peak_wh, total.at_peak_min, 60) / _double(total.highest_w.nullif(0))}  # fmt: skip
+    shares = {f"{name}_share": _per(total[f"{name}_wh"], total.wh) for name in PERIOD_SHARES}
+    mild = _per(total.mild_wh, total.mild_min)
+    weekend, workday = _per(total.weekend_wh, total.weekend_min), _per(total.workday_wh, total.workday_min)
+    table = total.select(
+        "customer_id",
+        "days_metered",
+        load_flag=_flag(total),
+        hours_metered=total.minutes / _number(60),
+        gap_share=1 - _per(total.minutes, total.days_metered * 1440),
+        zero_share=_per(total.idle_minutes, total.minutes),
+        energy_kwh=total.wh / _number(1000),
+        energy_per_day_kwh=mean_w * 24 / _number(1000),
+        maximum_demand_kw=total.highest_w / _number(1000),
+        load_factor=mean_w / _double(total.highest_w.nullif(0)),
+        **shares,
+        night_energy_share=_per(reduce(add, (total[f"e{h}"] for h in NIGHT_HOURS)), total.wh),
+        weekend_ratio=weekend / workday.nullif(0),
+        summer_ratio=_per(total.summer_wh, total.summer_min) / mild.nullif(0),
+        winter_ratio=_per(total.winter_wh, total.winter_min) / mild.nullif(0),
+        base_load_kw=total.base_load_kw,
+        base_load_share=total.base_load_share,
+        peak_hour=total.peak_hour,
+        ramp_kw_per_h=total.ramp_kw_per_h,
+        hour_variation=total.hour_variation,
+        **at_peak,
+    )
+    top, months = _when_highest(sums), monthly_features(sums)
+    for other in (top, months):
+        table = table.left_join(other, "customer_id").drop("customer_id_right")
+    return table
+
+
+def load_features(lab: Lab, periods: calendar.PeriodRules | None = None) -> pd.DataFrame:
+    """Load features of every customer with readings, one row each.
+
+    Parameters
+    ----------
+    lab : Lab
+    periods : PeriodRules, optional
+        Time-of-use periods; those of ``data/tariffs`` by default.
+
+    Returns
+    -------
+    DataFrame
+        Of `features`, with ``power_factor`` where reactive energy is metered, and, where there is weather,
+        ``cooling_share_per_c``, ``heating_share_per_c`` and ``weather_fit_share`` of `weather_response`.
+
+    Notes
+    -----
+    One pass over the readings; part by part, so that memory stays flat. With several parts the system's peak is found
+    by a scan first.
+
+    Examples
+    --------
+    >>> import labkit
+    >>> lab = labkit.open("data/sample")  # doctest: +SKIP
+    >>> load_features(lab)["load_factor"].median()  # doctest: +SKIP
+    """
+    parts = lab.parts()
+    peak = find_system_peak(lab) if len(parts) > 1 else None
+    frames = [_part_features(lab, periods, rows, peak) for rows in parts]
+    return pd.concat(frames).sort_values("customer_id", ignore_index=True)
+
+
+def _part_features(
+    lab: Lab, periods: calendar.PeriodRules | None, rows: ir.Table, peak: SystemPeak | None
+) -> pd.DataFrame:
+    # Kept on the engine: the peak and the features both ask for it, and the readings are read once.
+    with lab.kept(monthly_sums(lab, periods, rows)) as sums:
+        table = features(sums, peak or find_system_peak(lab, sums))
+        others = []
+        if lab.has("reactive"):
+            others.append(measure_power_factor(sums, lab.reactive))
+        if lab.has("weather"):
+            others.append(weather_response(sums, lab.customers, degree_months(lab)))
+        for other in others:
+            table = table.left_join(other, "customer_id").drop("customer_id_right")
+        return lab.run(table)
+
+
+def _number(value: int) -> ir.FloatingScalar:
+    return ibis.literal(value, "float64")
+
+
+def _double(value: ir.NumericValue) -> ir.FloatingValue:
+    return value.cast("float64")
+
+
+def _per(part: ir.NumericValue, whole: ir.NumericValue, times: int = 1) -> ir.FloatingValue:
+    """Part over whole, whole numbers both; missing for a whole of nought."""
+    return _double(part * times) / _double(whole.nullif(0))
+
+
+def _totals(sums: ir.Table, peak: SystemPeak | None) -> ir.Table:
+    """Whole numbers of each customer: all, by kind of day, by season, of the hours of workdays, at the system's peak."""
+    month = sums.month[5:7].cast("int64")
+    spans = {
+        "workday": sums.day_type == "workday",
+        "weekend": sums.day_type == "weekend",
+        "summer": month.isin([6, 7, 8]),
+        "winter": month.isin([12, 1, 2]),
+        "mild": month.isin([3, 4, 5, 9, 10, 11]),
+    }
+    parts = {name: sums[name].sum().cast("int64") for name in _SUMMED}
+    for name, here in spans.items():
+        parts[f"{name}_wh"] = sums.wh.sum(where=here).fill_null(0).cast("int64")
+        parts[f"{name}_min"] = sums.minutes.sum(where=here).fill_null(0).cast("int64")
+    for h in HOURS:
+        parts[f"e{h}"] = sums[f"e{h}"].sum().cast("int64")
+        parts[f"we{h}"] = sums[f"e{h}"].sum(where=spans["workday"]).fill_null(0).cast("int64")
+        parts[f"wt{h}"] = sums[f"t{h}"].sum(where=spans["workday"]).fill_null(0).cast("int64")
+    if peak is not None:
+        here = (sums.month == peak.month) & (sums.day_type == peak.day_type)
+        parts["at_peak_wh"] = sums[f"e{peak.hour:02d}"].sum(where=here).fill_null(0).cast("int64")
+        parts["at_peak_min"] = sums[f"t{peak.hour:02d}"].sum(where=here).fill_null(0).cast("int64")
+    return sums.group_by("customer_id").aggregate(
+        highest_w=sums.highest_w.max(),
+        shortest_min=sums.interval_min.min(),
+        longest_min=sums.interval_min.max(),
+        **parts,
+    )
+
+
+def _typical_workday(total: ir.Table) -> ir.Table:
+    """Base load, ramp, highest hour and variation of the typical workday; missing where an hour has no reading."""
+    # Step by step: each step's columns are worked out once, whatever asks for them afterwards.
+    table = total.mutate(**{f"w{h}": _per(total[f"we{h}"], total[f"wt{h}"], 60) for h in HOURS})
+    watts = [table[f"w{h}"] for h in HOURS]
+    table = table.mutate(
+        low=ibis.least(*watts), high=ibis.greatest(*watts), mean_w=reduce(add, watts) / 24,
+        steepest=ibis.greatest(*((watts[h] - watts[h - 1]).abs() for h in range(24))),
+    )  # fmt: skip
+    watts = [table[f"w{h}"] for h in HOURS]
+    squares = reduce(add, ((w - table.mean_w) * (w - table.mean_w) for w in watts))
+    first = ibis.cases(*((w == table.high, int(h)) for h, w in zip(HOURS, watts))).cast("float64")
+    # The sum of all hours is missing where one is.
+    whole, nothing = table.mean_w.notnull(), ibis.null("float64")
+    return table.mutate(
+        base_load_kw=whole.ifelse(table.low / _number(1000), nothing),
+        base_load_share=table.low / table.mean_w.nullif(0),
+        peak_hour=(table.mean_w > 0).ifelse(first, nothing),
+        ramp_kw_per_h=whole.ifelse(table.steepest / _number(1000), nothing),
+        hour_variation=(squares / 24).sqrt() / table.mean_w.nullif(0),
+    )
+
+
+def _when_highest(sums: ir.Table) -> ir.Table:
+    """Month and hour of the highest demand; of equal ones the first."""
+    used = sums.filter(sums.highest_w > 0)
+    order = [ibis.desc("highest_w"), "month", "day_type", "highest_hour", "interval_min"]
+    ranked = used.mutate(place=ibis.row_number().over(ibis.window(group_by="customer_id", order_by=order)))
+    return ranked.filter(ranked.place == 0).select(
+        "customer_id",
+        maximum_demand_month=ranked.month,
+        maximum_demand_hour=ranked.highest_hour.cast("float64"),
+    )
+
+
+def _flag(total: ir.Table) -> ir.StringValue:
+    """What a reader must bear in mind; the gravest first."""
+    return ibis.cases(
+        (total.wh == 0, "all_zero"),
+        (total.days_metered < FEW_DAYS, "few_days"),
+        (total.shortest_min < total.longest_min, "mixed_intervals"),
+        else_="none",
+    )

@@ -1,0 +1,83 @@
+"""Typical days: the mean load of every slot by day type, and by season where asked."""
+
+from __future__ import annotations
+
+from functools import reduce
+from operator import add
+
+import ibis
+import ibis.expr.types as ir
+import pandas as pd
+
+from labkit import calendar
+from labkit.lab import Lab
+from labkit.profiles.cells import cells
+from labkit.store import SLOT_COLUMNS
+
+
+def typical_days(lab: Lab, groups: ir.Table | None = None, *, by_season: bool = False) -> pd.DataFrame:
+    """Mean load of every slot of the day, by day type, and by season where asked.
+
+    Parameters
+    ----------
+    lab : Lab
+    groups : Table, optional
+        ``customer_id`` and ``group``: then the mean over the customers of a
+        group of each one's load relative to its own mean of that day type, hour
+        by hour, so that no large customer's curve shows through.
+    by_season : bool
+        Tell winter (12, 1, 2), spring, summer and autumn apart.
+
+    Returns
+    -------
+    DataFrame
+        Without groups ``customer_id``, ``day_type``, ``hour`` (start of the slot
+        [h]), ``mean_kw``; slots as metered, the finest where they changed. With
+        groups ``group``, ``day_type``, ``hour``, ``relative_load``,
+        ``customers_count``. By season with ``season`` before the day type.
+    """
+    kinds = ["season", "day_type"] if by_season else ["day_type"]
+    key, parts = ["customer_id", *kinds, "hour"], []
+    for minutes in lab.intervals():
+        for rows in lab.parts():
+            cell = cells(rows, lab.days(), minutes)
+            cell = cell.mutate(season=_season(cell.month)) if by_season else cell
+            wide = lab.run(_slot_sums(cell, minutes, kinds, hourly=groups is not None))
+            slots = [column[1:] for column in wide.columns if column.startswith("e")]
+            long = wide.melt(key[:-1], [f"e{slot}" for slot in slots], "hour", "wh")
+            long["minutes"] = wide.melt([], [f"t{slot}" for slot in slots])["value"]
+            long["hour"] = long["hour"].str[1:].astype(float)
+            parts.append(long)
+    # Energy and time are added before dividing: a day counts for what it has.
+    total = pd.concat(parts).groupby(key, as_index=False)[["wh", "minutes"]].sum()
+    total = total[total["minutes"] > 0]
+    total["mean_kw"] = total["wh"] * 60 / 1000 / total["minutes"]
+    if groups is None:
+        return total[[*key, "mean_kw"]].reset_index(drop=True)
+    member = lab.run(groups.select("customer_id", "group"))
+    table = total.merge(member, on="customer_id").dropna(subset=["group"])
+    mean = table.groupby(key[:-1])["mean_kw"].transform("mean")
+    table["relative_load"] = table["mean_kw"] / mean.where(mean > 0)
+    return (
+        table.dropna(subset=["relative_load"])
+        .groupby(["group", *kinds, "hour"], as_index=False)
+        .agg(relative_load=("relative_load", "mean"), customers_count=("customer_id", "nunique"))
+    )
+
+
+def _season(month: ir.StringValue) -> ir.StringValue:
+    number = month[5:7].cast("int64")
+    seasons = {name: [m for m in range(1, 13) if m % 12 // 3 == i] for i, name in enumerate(calendar.SEASONS)}
+    return ibis.cases(*((number.isin(mine), name) for name, mine in seasons.items()))
+
+
+def _slot_sums(cell: ir.Table, interval_min: int, kinds: list[str], *, hourly: bool) -> ir.Table:
+    """Energy ``e…`` [Wh] and time with a reading ``t…`` [min] of each slot or hour, by customer and kind of day."""
+    numbers = [name[1:] for name in SLOT_COLUMNS[: 1440 // interval_min]]
+    width = 60 // interval_min if hourly else 1
+    sums = {}
+    for start in range(0, len(numbers), width):
+        chosen, at = numbers[start : start + width], f"{start * interval_min / 60:g}"
+        sums[f"e{at}"] = reduce(add, (cell[f"s{n}"].sum().fill_null(0).cast("int64") for n in chosen))
+        sums[f"t{at}"] = reduce(add, (cell[f"n{n}"].sum().cast("int64") for n in chosen)) * interval_min
+    return cell.group_by(["customer_id", *kinds]).aggregate(**sums)
