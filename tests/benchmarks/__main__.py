@@ -7,45 +7,22 @@ a busy machine changes both.
 
 from __future__ import annotations
 
-import json
 import os
 import platform
-import subprocess
 import sys
 import tempfile
-import textwrap
-from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
 
 from tests.benchmarks.loyalty_peers import compare_survival
+from tests.benchmarks.measuring import Case, measure
 from tests.benchmarks.peers import compare_bills, compare_scorecard, compare_shift
+from tests.benchmarks.profile_peers import compare_profiles
 from tests.benchmarks.service_peers import compare_sites
 from tests.benchmarks.tag_peers import compare_checks, compare_subsumption
 
 HERE = Path(__file__).parent
 SAMPLE = HERE.parents[1] / "data" / "sample"
-_WRAPPED = """
-import json, resource, sys, time
-{before}
-started, cpu = time.monotonic(), time.process_time()
-{work}
-used = resource.getrusage(resource.RUSAGE_SELF)
-children = resource.getrusage(resource.RUSAGE_CHILDREN)
-json.dump([time.monotonic() - started, time.process_time() - cpu + children.ru_utime + children.ru_stime,
-           max(used.ru_maxrss, children.ru_maxrss) / 1024], sys.stderr)
-"""
-
-
-@dataclass(frozen=True)
-class Case:
-    """One thing to measure, with the bound that was promised; `before` is not measured."""
-
-    name: str
-    work: str
-    bound_s: float | None = None
-    bound_mb: float | None = None
-    before: str = ""
 
 
 def cases(folder: Path) -> list[Case]:
@@ -191,16 +168,6 @@ except KeyboardInterrupt: started = sent[0]
 """
 
 
-def measure(case: Case) -> tuple[float, float, float]:
-    """Seconds, CPU seconds, peak MB of one case in a process of its own."""
-    code = _WRAPPED.format(work=textwrap.dedent(case.work), before=textwrap.dedent(case.before))
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise RuntimeError(f"{case.name} failed:\n{done.stderr}")
-    seconds, cpu, memory = json.loads(done.stderr[done.stderr.rindex("[") : done.stderr.rindex("]") + 1])
-    return seconds, cpu, memory
-
-
 def main(only: str = "") -> None:
     """Measure everything and write the table; with a word, renew the lines that contain it."""
     rows, scan, beside = [], 1.0, []
@@ -225,6 +192,9 @@ def main(only: str = "") -> None:
             kept = (case.bound_s or 1e9) >= seconds and (case.bound_mb or 1e9) >= memory
             verdict = "" if not bound else ("yes" if kept else "**no**")
             rows.append(f"| {case.name} | {seconds:.2f} | {cpu:.2f} | {memory:,.0f} | {ratio} | {bound} | {verdict} |")
+        if only in "profiles":
+            rows += compare_profiles(Path(folder))
+            print(*rows[-7:], sep="\n", flush=True)
         # Last: a child's peak counts this process's own from before it began.
         if only in "peer":
             beside = [compare_bills(Path(folder)).row, compare_shift().row, compare_scorecard(Path(folder)).row]
