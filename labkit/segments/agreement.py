@@ -39,7 +39,9 @@ def estimate_ari(one: pd.Series, other: pd.Series, *, seed: int = 0, draws: int 
     table = pd.crosstab(both["one"], both["other"]).to_numpy().astype(float)
     n, cells = len(both), table.ravel() / table.sum()
     value = float(_rand(table[None])[0])
-    drawn = _rand(np.random.default_rng(seed).multinomial(n, cells, size=draws).reshape(draws, *table.shape).astype(float))
+    drawn = _rand(
+        np.random.default_rng(seed).multinomial(n, cells, size=draws).reshape(draws, *table.shape).astype(float)
+    )
     low, high = np.quantile(drawn, [0.025, 0.975]) - (drawn.mean() - value)
     return Estimate(value, float(min(low, value)), float(min(max(high, value), 1.0)), n)
 

@@ -12,9 +12,9 @@ import pandas as pd
 from labkit import terms
 from labkit.lab import Lab
 from labkit.segments.behaviour import Method, classify_shapes
+from labkit.segments.crossing import cross_segments
 from labkit.segments.errors import SegmentError
 from labkit.segments.learned import learn_classes, shape_features
-from labkit.segments.crossing import cross_segments
 from labkit.segments.outcomes import STANDING, customers_at, monthly_amount
 from labkit.segments.result import Segmentation
 from labkit.segments.rfm import classify_rfm, rfm_table
@@ -23,7 +23,19 @@ from labkit.segments.social import classify_by, classify_industry, classify_size
 from labkit.segments.value import classify_deciles, classify_growth, classify_tiers
 
 #: Of `standard_candidates`, in the order they are shown.
-STANDARD = ("class", "industry", "size", "settlement", "value", "deciles", "rfm", "growth", "behaviour", "learned", "value_behaviour")
+STANDARD = (
+    "class",
+    "industry",
+    "size",
+    "settlement",
+    "value",
+    "deciles",
+    "rfm",
+    "growth",
+    "behaviour",
+    "learned",
+    "value_behaviour",
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -173,7 +185,14 @@ def _make(name: str, known: _Known, then: pd.Timestamp | None, made: dict[str, C
     elif name == "value_behaviour":
         found = _crossed(made["value"], made["behaviour"])
     else:
-        makers = {"value": _value, "deciles": _value, "rfm": _rfm, "growth": _growth, "behaviour": _behaviour, "learned": _learned}
+        makers = {
+            "value": _value,
+            "deciles": _value,
+            "rfm": _rfm,
+            "growth": _growth,
+            "behaviour": _behaviour,
+            "learned": _learned,
+        }
         found = makers[name](name, known, then)
     return {} if found is None else {name: replace(found, seconds=time.process_time() - start)}
 
@@ -197,7 +216,9 @@ def _value(name: str, known: _Known, then: pd.Timestamp | None) -> Candidate:
 
 def _rfm(name: str, known: _Known, then: pd.Timestamp | None) -> Candidate:
     bills = known.lab.run(known.lab.bills.select("bill_id", "customer_id", "due_on", "total_yuan").order_by("bill_id"))
-    paid = known.lab.run(known.lab.payments.select("payment_id", "bill_id", "paid_on", "amount_yuan").order_by("payment_id"))
+    paid = known.lab.run(
+        known.lab.payments.select("payment_id", "bill_id", "paid_on", "amount_yuan").order_by("payment_id")
+    )
     table = rfm_table(bills, paid, known.cut).reindex(known.ids)
     later = None if then is None else classify_rfm(rfm_table(bills, paid, then).reindex(known.ids)).labels
     return Candidate(
@@ -216,7 +237,9 @@ def _growth(name: str, known: _Known, then: pd.Timestamp | None) -> Candidate | 
     before, after = known.amounts(known.cut, months, 12), known.amounts(known.cut, months)
     if not (before > 0).any():
         return None
-    later = None if then is None else classify_growth(known.amounts(then, months, 12), known.amounts(then, months)).labels
+    later = (
+        None if then is None else classify_growth(known.amounts(then, months, 12), known.amounts(then, months)).labels
+    )
     both = pd.DataFrame({"before": before, "after": after})
     return Candidate(
         name, classify_growth(before, after), frozenset({"bills"}), known.cut,
@@ -234,7 +257,9 @@ def _behaviour(name: str, known: _Known, then: pd.Timestamp | None) -> Candidate
     if then is not None:
         after = read_shapes(known.lab, since=known.cut + pd.Timedelta(days=1), until=then)
         later = whole.assign(after.take(known.ids))["group"]
-    return Candidate(name, whole, frozenset({"readings"}), known.cut, lambda ids: make(ids).assign(shapes)["group"], later)
+    return Candidate(
+        name, whole, frozenset({"readings"}), known.cut, lambda ids: make(ids).assign(shapes)["group"], later
+    )
 
 
 def _learned(name: str, known: _Known, then: pd.Timestamp | None) -> Candidate:

@@ -102,7 +102,10 @@ class Comparison:
 
     def cost_classes(self) -> pd.DataFrame:
         """``classification``, ``cost``: coarse class of the CPU time, missing where it was not measured; on request only."""
-        rows = [(n, next(c for limit, c in _COSTS if s < limit) if np.isfinite(s) else None) for n, s in self.seconds.items()]
+        rows = [
+            (n, next(c for limit, c in _COSTS if s < limit) if np.isfinite(s) else None)
+            for n, s in self.seconds.items()
+        ]
         return pd.DataFrame(rows, columns=["classification", "cost"])
 
     def plot(self, ax: Axes | None = None, *, language: terms.Language = "en") -> Axes:
@@ -206,7 +209,9 @@ def compare(
     told = _tell_outcomes(outcomes, ids)
     judged = [outcome for outcome, why in zip(outcomes, told["why"]) if not why]
     if not judged:
-        raise SegmentError("outcomes: none is known of 30 customers, or 10 of either kind; bring more, or a longer period")
+        raise SegmentError(
+            "outcomes: none is known of 30 customers, or 10 of either kind; bring more, or a longer period"
+        )
     codes = {c.name: pd.factorize(c.labels.reindex(ids).fillna(UNKNOWN), sort=True)[0] for c in candidates}
     weights = draw_weights(len(ids), draws, seed)
     grounds = [prepare_ground(outcome, ids, folds, divisions, seed) for outcome in judged]

@@ -69,7 +69,9 @@ def cross_segments(
     profiles = pd.DataFrame(index=pd.Index([c for c in names if c in sizes.index]))
     why = first.why.reindex(labels.index).fillna("")
     settings = {"fewest": fewest, "first": first.name, "second": second.name}
-    return Segmentation(name or f"{first.name} x {second.name}", labels, certainty, names, profiles, assign, why, settings)
+    return Segmentation(
+        name or f"{first.name} x {second.name}", labels, certainty, names, profiles, assign, why, settings
+    )
 
 
 def _pairs(first: pd.Series, second: pd.Series) -> pd.Series:

@@ -13,7 +13,7 @@ from labkit.segments.effects import deal_folds, deviance_by_customer, ideal_devi
 from labkit.segments.outcomes import Outcome
 
 #: Customers taken together at once when draws are weighed.
-_AT_ONCE = 20_000
+_AT_ONCE = 5_000
 
 
 @dataclass(frozen=True, eq=False)

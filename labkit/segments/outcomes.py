@@ -72,7 +72,9 @@ class Outcome:
 
     def __post_init__(self) -> None:
         if self.kind not in OUTCOME_KINDS:
-            raise SegmentError(f"outcome {self.name}: kind is {self.kind!r}, expected one of {', '.join(OUTCOME_KINDS)}")
+            raise SegmentError(
+                f"outcome {self.name}: kind is {self.kind!r}, expected one of {', '.join(OUTCOME_KINDS)}"
+            )
         if self.values.index.has_duplicates:
             raise SegmentError(f"outcome {self.name}: a customer stands there twice; give a row a customer")
         if not self.since <= self.until:
@@ -258,7 +260,9 @@ def _late_bills(lab: Lab, since: pd.Timestamp, until: pd.Timestamp) -> pd.DataFr
     every = paid.merge(due[["bill_id", "due_on"]], on="bill_id")
     by_day = every[pd.to_datetime(every["paid_on"]) <= every["due_on"]].groupby("bill_id")["amount_yuan"].sum()
     late = due["bill_id"].map(by_day).fillna(0.0) < due["total_yuan"] - 0.005
-    return pd.DataFrame({"late": late.groupby(due["customer_id"]).sum().astype(float), "bills": due.groupby("customer_id").size()})
+    return pd.DataFrame(
+        {"late": late.groupby(due["customer_id"]).sum().astype(float), "bills": due.groupby("customer_id").size()}
+    )
 
 
 def monthly_amount(lab: Lab, column: str, first: str, last: str) -> pd.Series:

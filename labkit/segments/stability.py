@@ -87,7 +87,9 @@ def compare_periods(candidates: Sequence[Candidate], *, seed: int, draws: int = 
     for candidate in candidates:
         if candidate.later is None:
             continue
-        both = pd.concat([candidate.labels.rename("one"), candidate.later.rename("other")], axis=1, join="inner").dropna()
+        both = pd.concat(
+            [candidate.labels.rename("one"), candidate.later.rename("other")], axis=1, join="inner"
+        ).dropna()
         both = both[(both["one"] != UNKNOWN) & (both["other"] != UNKNOWN)]
         if len(both) < 2:
             continue

@@ -186,5 +186,8 @@ def _tell_combination(found: Comparison, language: terms.Language) -> str:
                    f"推荐：{_join(names, language)}，{how}；{'，'.join(added)}")  # fmt: skip
     if not last["added"]:
         nothing = found.label(last["classification"], language)
-        text += say(f"; no other surely adds anything ({nothing} comes nearest)", f"；再加入其他分类均无显著提高（最接近的是{nothing}）")
+        text += say(
+            f"; no other surely adds anything ({nothing} comes nearest)",
+            f"；再加入其他分类均无显著提高（最接近的是{nothing}）",
+        )
     return text + say(".", "。")
