@@ -38,6 +38,11 @@ class Ground:
     folds: np.ndarray
     base: np.ndarray
 
+    @property
+    def grain(self) -> float:
+        """Share of the deviance that one more mean takes away by chance alone, about 1 / n: finer than this nothing is told."""
+        return spread_around_mean(self.y, self.trials) / float(self.base.sum())
+
 
 def prepare_ground(outcome: Outcome, ids: pd.Index, folds: int, divisions: int, seed: int) -> Ground:
     """Folds and baseline of an outcome; the same whatever other outcomes there are."""
@@ -154,7 +159,7 @@ def explain_outcomes(
         base = ideal_deviance(np.zeros(len(ground.y), dtype=np.int64), ground.y, ground.trials)
         sums = weights.sums(ground.places, np.column_stack([base, *ideal]))
         could = 1 - sums[:, 1:] / np.maximum(sums[:, :1], 1e-12)
-        root = 1.96 * np.sqrt(spread_around_mean(ground.y, ground.trials) / ground.base.sum())
+        root = 1.96 * np.sqrt(ground.grain)
         for j, name in enumerate(names):
             value = float(shares.value[i, j])
             low, high = np.quantile(shares.drawn[:, i, j], [0.025, 0.975])

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from labkit import terms
-from labkit.segments.combine import Trials, simultaneous_ends
+from labkit.segments.combine import Gain, Trials, ends_of
 
 if TYPE_CHECKING:
     from labkit.segments.compare import Comparison
@@ -30,16 +30,22 @@ def measure_differences(trials: Trials, names: Sequence[str], outcomes: Sequence
     """
     pairs, rows = list(combinations(names, 2)), []
     for at, outcome in enumerate([*outcomes, MEAN]):
-        values, drawn = np.full(len(pairs), np.nan), np.full((len(trials.weights.counts), len(pairs)), np.nan)
-        for p, (one, other) in enumerate(pairs):
-            if outcome == MEAN:
-                values[p], drawn[:, p], _ = trials.gain((one,), (other,))
-            elif trials.credit((one,), (other,))[at]:
-                values[p] = trials.value[(one,)][at] - trials.value[(other,)][at]
-                drawn[:, p] = trials.drawn[(one,)][:, at] - trials.drawn[(other,)][:, at]
-        low, high = simultaneous_ends(values, drawn) if pairs else (values, values)
+        found = [_gain_at(trials, one, other, None if outcome == MEAN else at) for one, other in pairs]
+        low, high = ends_of(found) if pairs else (np.empty(0), np.empty(0))
+        values = [gain.value for gain in found]
         rows += [(outcome, *pair, *ends) for pair, *ends in zip(pairs, values, low, high)]
     return pd.DataFrame(rows, columns=["outcome", "first", "second", "difference", "low", "high"])
+
+
+def _gain_at(trials: Trials, one: str, other: str, at: int | None) -> Gain:
+    """Of an outcome by its place, or of the mean."""
+    if at is None:
+        return trials.gain((one,), (other,))
+    drawn = trials.drawn[(one,)][:, at] - trials.drawn[(other,)][:, at]
+    if not trials.credit((one,), (other,))[at]:
+        return Gain(np.nan, np.full(len(drawn), np.nan), np.nan, 0)
+    least = trials.grounds[at].grain * trials.least({one, other})
+    return Gain(float(trials.value[(one,)][at] - trials.value[(other,)][at]), drawn, least, 1)
 
 
 def rank_candidates(trials: Trials, names: Sequence[str], differences: pd.DataFrame) -> pd.DataFrame:
@@ -67,11 +73,12 @@ def rank_candidates(trials: Trials, names: Sequence[str], differences: pd.DataFr
     shares = pd.DataFrame(np.where(counted, np.stack([trials.value[(n,)] for n in names]), np.nan), index=list(names))
     ranks, rows = shares.rank(ascending=False).mean(axis=1), []
     for name in order:
-        value, drawn, count = trials.gain((name,), ())
-        low, high = np.quantile(drawn, [0.025, 0.975]) if count else (np.nan, np.nan)
+        own = trials.gain((name,), ())
+        low, high = (float(end[0]) for end in ends_of([own]))
         behind = (0.0, 0.0, 0.0) if name == order[0] else gap[order[0], name]
-        level = name != order[0] and not behind[1] > 0
-        rows.append((name, value, low, high, count, ranks[name], *behind, level))
+        # Who may be credited with nothing stands in nobody's way.
+        level = name != order[0] and own.outcomes > 0 and not behind[1] > 0
+        rows.append((name, own.value, low, high, own.outcomes, ranks[name], *behind, level))
     columns = ["classification", "explained_share", "low", "high", "outcomes_count", "mean_rank", "behind", "behind_low",
                "behind_high", "level"]  # fmt: skip
     return pd.DataFrame(rows, columns=columns)
