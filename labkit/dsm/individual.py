@@ -92,7 +92,7 @@ def _by_customer(trial: PriceTrial) -> pd.DataFrame:
     day = pd.to_datetime(rows["day"])
     rows = pd.DataFrame(
         {
-            "customer_id": rows["customer_id"], "arm": rows["arm"], "after": day >= trial.starts_on, "weekend": day.dt.dayofweek > 4,
+            "customer_id": rows["customer_id"], "arm": rows["arm"], "after": day >= trial.starts_on, "weekend": day.dt.day_of_week > 4,
             "ratio": np.log(rows["peak_kwh"] / rows["other_kwh"]), "size": np.log(rows["peak_kwh"] + rows["other_kwh"]),
         }
     )  # fmt: skip

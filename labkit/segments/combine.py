@@ -195,7 +195,8 @@ def combine_candidates(trials: Trials, *, most: int = 4) -> Combination:
         if not np.isfinite(values).any():
             break
         low, high = ends_of(found)
-        best = int(np.nanargmax(values))
+        # Over all outcomes, nothing for those with which it may not be credited.
+        best = int(np.nanargmax(values * [gain.outcomes for gain in found]))
         added = bool(low[best] > 0)
         rows.append((len(rows) + 1, rest[best], values[best], low[best], high[best], found[best].outcomes, added))
         if not added:

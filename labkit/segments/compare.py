@@ -20,7 +20,7 @@ from labkit.segments.outcomes import Outcome, find_overlap
 from labkit.segments.result import UNKNOWN
 from labkit.segments.stability import compare_periods, remake_candidates
 from labkit.segments.traits import describe_traits
-from labkit.segments.verdict import find_winner, measure_differences, rank_candidates, tell_verdict
+from labkit.segments.verdict import MEAN, find_winner, measure_differences, rank_candidates, tell_verdict
 
 #: CPU time up to which a class goes [s]: coarse, so that two runs say the same.
 _COSTS = ((1.0, "under_1_s"), (10.0, "under_10_s"), (60.0, "under_1_min"), (np.inf, "over_1_min"))
@@ -88,6 +88,20 @@ class Comparison:
     def outcome_label(self, name: str, language: terms.Language = "en") -> str:
         """Name of an outcome."""
         return self.judged[name].label(language)
+
+    def named(self, table: pd.DataFrame, language: terms.Language = "en") -> pd.DataFrame:
+        """A table of this comparison with names in place of codes, to be shown."""
+        out = table.copy()
+        for column in out.columns.intersection(["classification", "first", "second"]):
+            out[column] = [self.label(code, language) for code in out[column]]
+        for column in out.columns.intersection(["overlap", "why", "cost"]):
+            out[column] = [terms.category(column, code, language) if code else "" for code in out[column]]
+        if "outcome" in out:
+            out["outcome"] = [
+                terms.category("outcome", code, language) if code == MEAN else self.outcome_label(code, language)
+                for code in out["outcome"]
+            ]
+        return out
 
     def verdict(self, language: terms.Language = "en") -> str:
         """Which tells most, by a stated rule, or that none does; and what to use together.

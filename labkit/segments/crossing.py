@@ -35,12 +35,12 @@ def cross_segments(
 
     Examples
     --------
-    >>> from labkit.segments import classify_by
+    >>> from labkit.segments.social import classify_by
     >>> table = pd.DataFrame({"customer_id": list("abcd"), "settlement": ["urban", "urban", "rural", "rural"],
     ...                       "customer_class": ["public", "public", "public", "residential"]})
     >>> both = cross_segments(classify_by(table, "settlement"), classify_by(table, "customer_class"), fewest=1)
     >>> both.describe("zh")["group"].tolist()
-    ['农村·公共事业', '农村·居民', '城区·公共事业']
+    ['城区·公共事业', '农村·公共事业', '农村·居民']
     """
     if set(first.labels.index) != set(second.labels.index):
         raise SegmentError("second: it classifies other customers than the first; make both of the same customers")

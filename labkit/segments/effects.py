@@ -45,7 +45,7 @@ def fit_effects(
     >>> codes = np.array([[0, 0, 0, 1, 1, 1]])
     >>> mean, (effects,) = fit_effects(codes, (2,), np.array([1.0, 2, 3, 7, 8, 9]), None)
     >>> mean, effects.round(2).tolist()
-    (5.0, [-2.95, 2.95])
+    (5.0, [-2.94, 2.94])
     """
     n = len(y)
     whole = float(n) if trials is None else float(trials.sum())
@@ -154,7 +154,7 @@ def deal_folds(y: np.ndarray, yes_no: bool, folds: int, divisions: int, rng: np.
     Examples
     --------
     >>> deal_folds(np.arange(6.0), False, 3, 1, np.random.default_rng(1)).tolist()
-    [[2, 1, 0, 2, 0, 1]]
+    [[1, 0, 2, 2, 0, 1]]
     """
     out = np.empty((divisions, len(y)), dtype=np.int64)
     for division in out:

@@ -61,16 +61,16 @@ def rank_candidates(trials: Trials, names: Sequence[str], differences: pd.DataFr
 
     Notes
     -----
-    In the order of the mean difference from the others, each on the outcomes that count for both; where all outcomes count for
-    all this is the order of the mean share.
+    In the order of the sum of what they explain, nothing for outcomes with which they may not be credited; where all outcomes count
+    for all this is the order of the mean share.
     """
     mean = differences[differences["outcome"] == MEAN]
     gap = {(r.first, r.second): (r.difference, r.low, r.high) for r in mean.itertuples()}
     gap |= {(b, a): (-d, -high, -low) for (a, b), (d, low, high) in gap.items()}
-    ahead = {a: [gap[a, b][0] for b in names if b != a and np.isfinite(gap[a, b][0])] for a in names}
-    order = sorted(names, key=lambda a: -float(np.mean(ahead[a])) if ahead[a] else np.inf)
     counted = np.stack([trials.counted[name] for name in names])
     shares = pd.DataFrame(np.where(counted, np.stack([trials.value[(n,)] for n in names]), np.nan), index=list(names))
+    # What a classification may not be credited with counts as nothing, or leaving out what is hard would pay.
+    order = sorted(names, key=lambda name: (shares.loc[name].isna().all(), -float(shares.loc[name].sum())))
     ranks, rows = shares.rank(ascending=False).mean(axis=1), []
     for name in order:
         own = trials.gain((name,), ())
@@ -140,8 +140,8 @@ def _tell_first(found: Comparison, language: terms.Language) -> str:
     level = [found.label(n, language) for n in rows.loc[rows["level"], "classification"]]
     return say(
         f"No winner: {name} comes first with {share} of the deviance explained in the mean of {count} outcomes, out of "
-        f"sample, but cannot be told apart from {_join(level, language)}.",
-        f"没有明确的优胜者：{name}居首，样本外平均可解释{count}项结果偏差的{share}，但与{_join(level, language)}的差异不显著。",
+        f"sample, but on the outcomes that count for both it cannot be told apart from {_join(level, language)}.",
+        f"没有明确的优胜者：{name}居首，样本外平均可解释{count}项结果偏差的{share}，但在双方均可计入的结果上，与{_join(level, language)}的差异不显著。",
     )
 
 

@@ -158,6 +158,9 @@ def test_bad_requests_say_what_to_do(known: Comparison) -> None:
 
 
 def test_figure_and_headings_stand_in_the_glossary(known: Comparison) -> None:
+    named = known.named(known.differences, "zh")
+    assert named["outcome"].iloc[-1] == "各项平均" and named["first"].iloc[0] == "one"
+    assert "采用同一数据" in set(known.named(known.explained, "zh")["overlap"])
     ax = known.plot(language="zh")
     assert len(ax.child_axes) == 2
     for name in (
