@@ -214,11 +214,7 @@ def compare(
     others gave for them, which are not made anew in each draw.
     """
     names = [candidate.name for candidate in candidates]
-    if not names or len(set(names)) < len(names):
-        raise SegmentError("candidates: expected one or more, each with a name of its own")
-    titles = [outcome.name for outcome in outcomes]
-    if len(set(titles)) < len(titles):
-        raise SegmentError("outcomes: two have the same name; give each its own")
+    _check_names(names, [outcome.name for outcome in outcomes])
     ids = pd.Index(sorted(set().union(*(candidate.labels.index for candidate in candidates))), name="customer_id")
     told = _tell_outcomes(outcomes, ids)
     judged = [outcome for outcome, why in zip(outcomes, told["why"]) if not why]
@@ -250,6 +246,13 @@ def compare(
         describe_traits(candidates, value, features, seed=seed), {c.name: c.seconds for c in candidates},
         {c.name: c for c in candidates}, {outcome.name: outcome for outcome in outcomes},
     )  # fmt: skip
+
+
+def _check_names(candidates: Sequence[str], outcomes: Sequence[str]) -> None:
+    if not candidates or len(set(candidates)) < len(candidates):
+        raise SegmentError("candidates: expected one or more, each with a name of its own")
+    if len(set(outcomes)) < len(outcomes):
+        raise SegmentError("outcomes: two have the same name; give each its own")
 
 
 def _tell_outcomes(outcomes: Sequence[Outcome], ids: pd.Index) -> pd.DataFrame:
