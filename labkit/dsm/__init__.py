@@ -10,6 +10,7 @@ from labkit.dsm.did import DidEffect, difference_in_differences
 from labkit.dsm.economics import SharedRange, cost_tests, shared_benefit_range
 from labkit.dsm.errors import DsmError
 from labkit.dsm.events import EventBaseline, EventEffect, event_baseline, measure_events
+from labkit.dsm.individual import individual_response
 from labkit.dsm.joining import Joining, NetToGross, draw_joiners, fit_joining, net_to_gross
 from labkit.dsm.lp import ShiftPlan, solve_shift
 from labkit.dsm.orderly import OrderlyPlan, orderly_plan, warning_level
@@ -69,6 +70,7 @@ __all__ = [
     "flexible",
     "gain",
     "grow",
+    "individual_response",
     "measure_events",
     "net_to_gross",
     "orderly_plan",

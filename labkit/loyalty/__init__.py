@@ -40,6 +40,7 @@ from labkit.loyalty.retention import (
     fit_departures,
     foretell_departures,
     kinds_of_departure,
+    measure_margins,
     retention_cards,
     value_today,
 )
@@ -136,6 +137,7 @@ __all__ = [
     "link_satisfaction",
     "lost_by_segment",
     "make_spells",
+    "measure_margins",
     "measure_qini",
     "name_halves",
     "net_moves",

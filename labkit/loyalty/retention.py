@@ -126,6 +126,36 @@ def _yearly_energy(lab: Lab) -> pd.Series:
     raise LoyaltyError("the data have no bills, so energy and margins are not known; bring the table bills")
 
 
+def measure_margins(
+    lab: Lab, since: str | pd.Timestamp, until: str | pd.Timestamp, margins: Margins | None = None
+) -> pd.DataFrame:
+    """What each customer brought in some months, as a year.
+
+    Parameters
+    ----------
+    lab : Lab
+    since, until : date
+        Billing months of these days and those between.
+    margins : Margins, optional
+        Those of ``data/loyalty/margins.yaml`` by default.
+
+    Returns
+    -------
+    DataFrame
+        ``customer_id`` of customers billed then, ``energy_kwh`` a year, ``margin_yuan`` a year: energy and wires less service, by the rates
+        of the customer's class, so that the class is part of the figure. May be below 0.
+    """
+    rates, first, last = margins or read_margins(), *(str(pd.Timestamp(day).to_period("M")) for day in (since, until))
+    bills = lab.bills.filter((lab.bills.period >= first) & (lab.bills.period <= last))
+    sums = bills.group_by("customer_id").aggregate(kwh=bills.kwh.sum().round(3), months=bills.period.nunique())
+    table = lab.run(sums.inner_join(lab.customers.select("customer_id", "customer_class"), "customer_id"))
+    table = table.sort_values("customer_id", ignore_index=True)
+    kwh, of = table["kwh"] * 12 / table["months"], table["customer_class"].map
+    per_kwh = of(rates.energy_margin_yuan_per_kwh) + of(rates.wires_margin_yuan_per_kwh)
+    margin = kwh * per_kwh - of(rates.service_cost_yuan_per_year)
+    return pd.DataFrame({"customer_id": table["customer_id"], "energy_kwh": kwh, "margin_yuan": margin})
+
+
 def value_today(lab: Lab, spells: Spells, margins: Margins | None = None, *, draws: int = 200, seed: int = 0) -> Values:
     """Values of the business customers of a lab, from their own hazards."""
     return value_customers(

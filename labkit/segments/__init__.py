@@ -7,7 +7,12 @@
 """
 
 from labkit.refusals import attempt
+from labkit.segments.agreement import agreement_matrix, estimate_ari, measure_agreement
 from labkit.segments.behaviour import METHODS, Grouping, classify_shapes, group_points
+from labkit.segments.candidates import STANDARD, Candidate, standard_candidates
+from labkit.segments.combine import Combination
+from labkit.segments.compare import Comparison, compare
+from labkit.segments.crossing import cross_segments
 from labkit.segments.errors import SegmentError
 from labkit.segments.indices import (
     DISSOLVED,
@@ -23,6 +28,7 @@ from labkit.segments.indices import (
 from labkit.segments.learned import DEFINING, LEARNED_METHODS, Learned, learn_classes, shape_features
 from labkit.segments.naming import kind_of_day, name_shapes
 from labkit.segments.number import NumberChoice, choose_number
+from labkit.segments.outcomes import OUTCOME_KINDS, OUTCOMES, Outcome, find_overlap, marketing_outcomes
 from labkit.segments.result import OUTLIER, UNKNOWN, Segmentation
 from labkit.segments.rfm import RFM_NAMES, classify_rfm, rfm_table
 from labkit.segments.shapes import NO_SHAPE, Shapes, read_shapes, shapes_of_loads
@@ -50,19 +56,27 @@ __all__ = [
     "LEARNED_METHODS",
     "METHODS",
     "NO_SHAPE",
+    "OUTCOMES",
+    "OUTCOME_KINDS",
     "OUTLIER",
     "RFM_NAMES",
     "STABLE",
+    "STANDARD",
     "STRONG",
     "UNKNOWN",
+    "Candidate",
+    "Combination",
+    "Comparison",
     "DeclaredSeen",
     "Grouping",
     "Learned",
     "NumberChoice",
+    "Outcome",
     "SegmentError",
     "Segmentation",
     "Shapes",
     "Surrogate",
+    "agreement_matrix",
     "attempt",
     "bootstrap_jaccard",
     "choose_number",
@@ -75,11 +89,17 @@ __all__ = [
     "classify_size",
     "classify_tiers",
     "classify_tiers_over_time",
+    "compare",
     "compare_declared",
+    "cross_segments",
+    "estimate_ari",
     "explain_segments",
+    "find_overlap",
     "group_points",
     "kind_of_day",
     "learn_classes",
+    "marketing_outcomes",
+    "measure_agreement",
     "measure_cdi",
     "measure_davies_bouldin",
     "measure_mia",
@@ -92,4 +112,5 @@ __all__ = [
     "rfm_table",
     "shape_features",
     "shapes_of_loads",
+    "standard_candidates",
 ]

@@ -87,6 +87,8 @@ def read_shapes(
     by_season: bool = False,
     near_zero: float = 0.05,
     least_days: int = 14,
+    since: str | pd.Timestamp | None = None,
+    until: str | pd.Timestamp | None = None,
 ) -> Shapes:
     """Shapes of all customers of a lab, from cells, bucket by bucket.
 
@@ -102,6 +104,8 @@ def read_shapes(
         Where they are most of a kind of day, as Sundays of a factory, they stay.
     least_days : int
         Customers with fewer other days are kept apart.
+    since, until : date, optional
+        First and last day that count; all there are by default.
 
     Raises
     ------
@@ -109,7 +113,7 @@ def read_shapes(
         If a day type is unknown, or hardly any customer has it.
     """
     blocks, days, parts = _blocks(day_types, by_season), lab.days(), []
-    for rows in lab.parts():
+    for rows in (_within(part, since, until) for part in lab.parts()):
         idle_days = lab.run(_near_zero_days(rows, lab.intervals(), near_zero))
         for minutes in lab.intervals():
             parts.append(lab.run(_hour_sums(profiles.cells(rows, days, minutes), minutes, by_season)).assign(used=True))
@@ -176,6 +180,17 @@ def _blocks(day_types: Sequence[str], by_season: bool) -> tuple[str, ...]:
     if strange or not day_types:
         raise SegmentError(f"day_types: {strange[:1]} expected some of {', '.join(DAYS_A_YEAR)}")
     return tuple(f"{s}_{d}" for s in SEASONS for d in day_types) if by_season else tuple(day_types)
+
+
+def _within(rows: ir.Table, since: str | pd.Timestamp | None, until: str | pd.Timestamp | None) -> ir.Table:
+    """Day rows of a period; whole months are told by the partition too, so that other files are not read."""
+    if since is not None:
+        first = pd.Timestamp(since)
+        rows = rows.filter((rows.month >= f"{first:%Y-%m}") & (rows.day >= ibis.date(f"{first:%Y-%m-%d}")))
+    if until is not None:
+        last = pd.Timestamp(until)
+        rows = rows.filter((rows.month <= f"{last:%Y-%m}") & (rows.day <= ibis.date(f"{last:%Y-%m-%d}")))
+    return rows
 
 
 def _near_zero_days(rows: ir.Table, intervals: Sequence[int], near_zero: float) -> ir.Table:

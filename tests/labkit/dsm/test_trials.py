@@ -110,3 +110,65 @@ def test_gain_is_the_test_of_who_gains(small_sample: Path) -> None:
     row = result.tests.loc["SCT"]
     assert isinstance(found, Estimate) and (found.value, found.low) == (row["npv_yuan"], row["npv_low_yuan"])
     assert dsm.check_transfers([result])["adds_up"].all()
+
+
+def made_trial(elasticity: np.ndarray, season: np.ndarray, seed: int = 1) -> dsm.PriceTrial:
+    """A trial of homes with a response and a season of their own; half are controls."""
+    rng, days = np.random.default_rng(seed), pd.date_range("2025-02-01", periods=120)
+    n, after = len(elasticity), np.arange(120) >= 60
+    treated = np.arange(n) % 2 == 1
+    ratio = -0.7 + 0.5 * season[:, None] + 0.3 * season[:, None] * after + rng.normal(0, 0.1, (n, 120))
+    ratio += np.log(2) * elasticity[:, None] * treated[:, None] * after
+    who, day = np.repeat(np.arange(n), 120), np.tile(days, n)
+    table = pd.DataFrame(
+        {
+            "customer_id": [f"C{i:04d}" for i in who],
+            "arm": np.where(treated[who], "treated", "control"),
+            "day": day,
+            "peak_kwh": 3 * np.exp(ratio.ravel()),
+            "other_kwh": 3.0,
+        }
+    )
+    return dsm.PriceTrial(table, 0.55, 0.8, 0.4, days[60])
+
+
+def test_each_customers_response_is_found_and_its_season_is_not_taken_for_it() -> None:
+    rng = np.random.default_rng(2)
+    strong, season = rng.random(300) < 0.5, rng.normal(0, 1, 300)
+    found = dsm.individual_response(made_trial(np.where(strong, -0.2, -0.05), season)).set_index("customer_id")
+    strong_of = pd.Series(strong, [f"C{i:04d}" for i in range(300)])
+    mean = found.groupby(["arm", strong_of.reindex(found.index)])["response"].mean()
+    assert mean["treated", True] == pytest.approx(-0.2, abs=0.02)
+    assert mean["treated", False] == pytest.approx(-0.05, abs=0.02)
+    assert abs(mean["control"]).max() < 0.02
+    # Without the controls' help the season is most of the change.
+    seasons = pd.Series(season, strong_of.index).reindex(found.index)
+    assert abs(np.corrcoef(found["change"], seasons)[0, 1]) > 0.9
+    assert abs(np.corrcoef(found["response"], seasons)[0, 1]) < 0.15
+
+
+def test_what_else_is_known_helps_to_foretell_the_season() -> None:
+    rng = np.random.default_rng(3)
+    hidden = rng.normal(0, 1, 300)
+    trial = made_trial(np.full(300, -0.1), np.zeros(300))
+    at = trial.table["customer_id"].str[1:].astype(int).to_numpy()
+    later = pd.to_datetime(trial.table["day"]) >= trial.starts_on
+    moved = trial.table.assign(peak_kwh=trial.table["peak_kwh"] * np.exp(0.2 * hidden[at] * later))
+    trial = dsm.PriceTrial(moved, trial.base, trial.peak, trial.off_peak, trial.starts_on)
+    known = pd.DataFrame({"a": hidden, "b": rng.normal(size=300)}, [f"C{i:04d}" for i in range(300)])
+    without, with_it = dsm.individual_response(trial), dsm.individual_response(trial, known)
+    assert with_it["response"].std() < without["response"].std() / 3
+
+
+def test_individual_responses_of_the_sample_have_its_elasticity(lab: Lab) -> None:
+    trial = dsm.read_trial(lab)
+    assert trial is not None
+    found = dsm.individual_response(trial)
+    treated = found.loc[found["arm"] == "treated", "response"]
+    error = treated.std() / np.sqrt(len(treated)) + found.loc[found["arm"] == "control", "response"].std() / 12
+    assert treated.mean() == pytest.approx(programmes.SUBSTITUTION_ELASTICITY, abs=3 * error)
+    small = dsm.PriceTrial(trial.table.head(500), trial.base, trial.peak, trial.off_peak, trial.starts_on)
+    with pytest.raises(dsm.DsmError, match="20 are wanted"):
+        dsm.individual_response(small)
+    with pytest.raises(dsm.DsmError, match="two prices"):
+        dsm.individual_response(dsm.PriceTrial(trial.table, 0.5, 0.5, 0.5, trial.starts_on))

@@ -175,3 +175,15 @@ def test_what_cannot_be_told_apart_is_refused_or_joined(spells: loyalty.Spells) 
     )
     with pytest.raises(loyalty.LoyaltyError, match="two follows from the other covariates"):
         loyalty.fit_hazard(firms, "duration_months", "left", ["one", "two"], entry="entry_months")
+
+
+def test_margins_of_a_period_are_those_of_its_bills(lab: Lab, sample: Path) -> None:
+    found = loyalty.measure_margins(lab, "2025-04-01", "2025-12-31").set_index("customer_id")
+    bills = pd.read_parquet(sample / "bills.parquet")
+    mine = bills[(bills["customer_id"] == found.index[40]) & bills["period"].between("2025-04", "2025-12")]
+    kind = pd.read_parquet(sample / "customers.parquet").set_index("customer_id")["customer_class"][found.index[40]]
+    rates, kwh = loyalty.read_margins(), mine["kwh"].sum() * 12 / len(mine)
+    margin = kwh * (rates.energy_margin_yuan_per_kwh[kind] + rates.wires_margin_yuan_per_kwh[kind])
+    assert found["energy_kwh"].iloc[40] == pytest.approx(kwh)
+    assert found["margin_yuan"].iloc[40] == pytest.approx(margin - rates.service_cost_yuan_per_year[kind])
+    assert set(found.index) == set(bills.loc[bills["period"].between("2025-04", "2025-12"), "customer_id"])

@@ -69,6 +69,19 @@ def test_store_and_arrays_give_the_same(small_sample: Path) -> None:
     assert seasons.values.shape[1] == 96 and seasons.blocks[0] == "winter_workday"
 
 
+def test_a_period_counts_its_own_days_only(small_sample: Path) -> None:
+    lab = labkit.open(small_sample)
+    found, loads = read_shapes(lab, since="2025-03-16", until="2025-05-10"), profiles.hourly_loads(lab)
+    inside = (loads.days >= "2025-03-16") & (loads.days <= "2025-05-10")
+    kinds = tuple(kind for kind, here in zip(loads.day_types, inside) if here)
+    part = profiles.HourlyLoads(loads.customer_ids, loads.days[inside], kinds, loads.kwh[:, inside], loads.coverage)
+    other = shapes_of_loads(part)
+    whole = other.values.index.intersection(found.values.index)
+    assert len(whole) > 100
+    assert (found.values.loc[whole] - other.values.loc[whole]).abs().max(axis=1).median() < 0.01
+    np.testing.assert_allclose(found.scale_kw[whole].median(), other.scale_kw[whole].median(), rtol=0.01)
+
+
 def test_what_is_not_there_is_refused() -> None:
     loads, _ = made_loads(2)
     with pytest.raises(SegmentError, match="holiday; leave it out"):
