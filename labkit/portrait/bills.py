@@ -7,7 +7,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from labkit.lab import Lab
-from labkit.portrait.exact import round_to, to_fen, to_thousandths
+from labkit.portrait.exact import divide, round_to, to_fen, to_thousandths
 
 
 def sum_bills(lab: Lab) -> ir.Table:
@@ -67,11 +67,11 @@ def _halves(rows: ir.Table, last: pd.Period) -> dict[str, ir.Scalar]:
 
 
 def _measure(total: ir.Table) -> ir.Table:
-    kwh, kvarh = total.wh_with_varh / 1000.0, total.varh / 1000.0
+    kwh, kvarh = divide(total.wh_with_varh, 1000), divide(total.varh, 1000)
     apparent = (kwh * kwh + kvarh * kvarh).sqrt()
     whole = (total.recent_count == 6) & (total.earlier_count == 6)
     growth = {
-        name: round_to(whole.ifelse(total[f"recent_{unit}"] / total[f"earlier_{unit}"].nullif(0) - 1, None), 4)
+        name: round_to(whole.ifelse(divide(total[f"recent_{unit}"], total[f"earlier_{unit}"]) - 1, None), 4)
         for name, unit in (("billed_growth_share", "wh"), ("billed_yuan_growth_share", "fen"))
     }
     return total.select(
@@ -82,19 +82,15 @@ def _measure(total: ir.Table) -> ir.Table:
         "billed_share",
         "value_rank",
         "value_rank_share",
-        billed_kwh=total.wh / 1000.0,
-        billed_yuan=total.fen / 100.0,
-        average_price_yuan_per_kwh=_price(total.fen, total.wh),
-        year_billed_kwh=total.year_wh / 1000.0,
-        year_billed_yuan=total.year_fen / 100.0,
-        year_price_yuan_per_kwh=_price(total.year_fen, total.year_wh),
-        average_power_factor=round_to(kwh / apparent.nullif(0), 4),
+        billed_kwh=divide(total.wh, 1000),
+        billed_yuan=divide(total.fen, 100),
+        average_price_yuan_per_kwh=divide(total.fen * 10, total.wh),
+        year_billed_kwh=divide(total.year_wh, 1000),
+        year_billed_yuan=divide(total.year_fen, 100),
+        year_price_yuan_per_kwh=divide(total.year_fen * 10, total.year_wh),
+        average_power_factor=round_to(divide(kwh, apparent), 4),
         **growth,
     )
-
-
-def _price(fen: ir.IntegerColumn, wh: ir.IntegerColumn) -> ir.FloatingColumn:
-    return fen * 10.0 / wh.nullif(0)
 
 
 def _rank(amounts: ir.Table) -> ir.Table:
@@ -118,7 +114,7 @@ def _rank(amounts: ir.Table) -> ir.Table:
     return table.select(
         "customer_id",
         "year_fen",
-        billed_share=table.year_fen / table.all_fen.nullif(0),
+        billed_share=divide(table.year_fen, table.all_fen),
         value_rank=rank,
-        value_rank_share=rank / table.customers,
+        value_rank_share=divide(rank, table.customers),
     )

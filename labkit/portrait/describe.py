@@ -30,8 +30,9 @@ def describe_columns(people: pd.DataFrame, language: Language = "en") -> pd.Data
     Examples
     --------
     >>> people = pd.DataFrame({"customer_id": ["A", "B"], "surveys_count": [0, 1], "latest_loyalty": [None, 7.0]})
-    >>> describe_columns(people)[["attribute", "known_count", "missing_why"]].iloc[1].tolist()
-    ['Latest loyalty score', 1, 'never interviewed']
+    >>> described = describe_columns(people).set_index("column")
+    >>> described.loc["latest_loyalty", "attribute"], described.loc["latest_loyalty", "missing_why"]
+    ('Latest loyalty score', 'never interviewed')
     """
     rows = []
     for group, names in group_columns(people.columns).items():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
@@ -18,9 +19,20 @@ def to_thousandths(amount: ir.NumericValue) -> ir.IntegerValue:
     return (amount * 1000).round().cast("int64")
 
 
+def divide(
+    number: ir.NumericValue | ir.IntegerColumn | ir.IntegerScalar, by: ir.NumericValue | float
+) -> ir.FloatingColumn:
+    """A quotient in double precision, missing where it would divide by nought.
+
+    A literal such as ``3600.0`` is a decimal to Spark, and so would be the quotient, to six figures.
+    """
+    divisor = by.cast("float64").nullif(0) if isinstance(by, ir.Value) else ibis.literal(by, "float64")
+    return number.cast("float64") / divisor
+
+
 def round_to(value: ir.NumericValue, digits: int) -> ir.FloatingValue:
     """Rounded half up; engines' own ``round`` of a fraction differ in the last bit where they work in decimals."""
-    return (value * 10.0**digits + 0.5).floor() / 10.0**digits
+    return divide((value.cast("float64") * 10**digits + 0.5).floor(), 10**digits)
 
 
 def last_day(lab: Lab, *tables: str) -> pd.Timestamp:

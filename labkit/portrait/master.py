@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from labkit.lab import Lab
-from labkit.portrait.exact import round_to
+from labkit.portrait.exact import divide, round_to
 from labkit.schema import TABLES
 
 
@@ -25,8 +25,8 @@ def read_master(lab: Lab) -> ir.Table:
     since = ibis.greatest(customers.connected_on.fill_null(first), first)
     days = until.delta(since, unit="day") + customers.left_on.isnull().ifelse(1, 0)
     return customers.mutate(
-        tenure_years=round_to(until.delta(customers.connected_on, unit="day") / 365.25, 2),
-        contract_left_years=round_to(customers.contract_end_on.delta(last, unit="day") / 365.25, 2),
+        tenure_years=round_to(divide(until.delta(customers.connected_on, unit="day"), 365.25), 2),
+        contract_left_years=round_to(divide(customers.contract_end_on.delta(last, unit="day"), 365.25), 2),
         active=customers.left_on.isnull() | (customers.left_on > last),
         expected_days=ibis.greatest(days, 0),
     )

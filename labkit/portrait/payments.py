@@ -6,7 +6,7 @@ import ibis
 import ibis.expr.types as ir
 
 from labkit.lab import Lab
-from labkit.portrait.exact import to_fen
+from labkit.portrait.exact import divide, to_fen
 
 
 def settled_bills(lab: Lab) -> ir.Table:
@@ -32,7 +32,13 @@ def settled_bills(lab: Lab) -> ir.Table:
     paid_fen = joined.paid_fen.fill_null(0)
     settled_on = (paid_fen >= to_fen(joined.total_yuan)).ifelse(joined.last_paid_on, ibis.null("date"))
     table = joined.select(
-        "bill_id", "customer_id", "period", "due_on", "total_yuan", paid_yuan=paid_fen / 100.0, settled_on=settled_on
+        "bill_id",
+        "customer_id",
+        "period",
+        "due_on",
+        "total_yuan",
+        paid_yuan=divide(paid_fen, 100),
+        settled_on=settled_on,
     )
     overdue = table.settled_on.isnull() & (table.due_on < _last_payment(lab))
     return table.mutate(
@@ -51,18 +57,18 @@ def measure_habits(lab: Lab) -> ir.Table:
     bills = settled_bills(lab)
     owed = bills.late & bills.settled_on.isnull()
     so_far = _last_payment(lab).delta(bills.due_on, unit="day")
-    bills = bills.mutate(owed=owed, delay=owed.ifelse(so_far, bills.days_late).fill_null(0))
+    bills = bills.mutate(
+        owed=owed,
+        delay=owed.ifelse(so_far, bills.days_late).fill_null(0),
+        open_fen=to_fen(bills.total_yuan) - to_fen(bills.paid_yuan),
+    )
     return bills.group_by("customer_id").aggregate(
         due_bills_count=bills.count(),
         late_share=bills.late.cast("float64").mean(),
         on_time_share=(~bills.late).cast("float64").mean(),
         mean_days_late=bills.days_late.cast("float64").mean(),
         max_days_late=bills.delay.max().cast("int64"),
-        unpaid_yuan=(to_fen(bills.total_yuan) - to_fen(bills.paid_yuan))
-        .sum(where=bills.owed)
-        .fill_null(0)
-        .cast("int64")
-        / 100.0,
+        unpaid_yuan=divide(bills.open_fen.sum(where=bills.owed).fill_null(0).cast("int64"), 100),
         unpaid_bills_count=bills.count(where=bills.owed),
         oldest_debt_days=bills.delay.max(where=bills.owed).fill_null(0).cast("int64"),
     )

@@ -9,7 +9,7 @@ import ibis
 import ibis.expr.types as ir
 
 from labkit.lab import Lab
-from labkit.portrait.exact import last_day
+from labkit.portrait.exact import divide, last_day
 from labkit.schema import SURVEY_DIMENSIONS
 
 
@@ -43,4 +43,4 @@ def read_answers(lab: Lab) -> ir.Table:
 def _mean_item(table: ir.Table, dimension: str) -> ir.FloatingColumn:
     items = [table[f"{dimension}_{i}"] for i in (1, 2, 3)]
     known = reduce(add, (item.notnull().cast("int64") for item in items))
-    return reduce(add, (item.fill_null(0) for item in items)) / known.nullif(0)
+    return divide(reduce(add, (item.fill_null(0) for item in items)), known)

@@ -7,7 +7,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from labkit.lab import Lab
-from labkit.portrait.exact import last_day, year_before
+from labkit.portrait.exact import divide, last_day, year_before
 
 _KINDS = {
     "fault_tickets_count": "fault",
@@ -42,7 +42,7 @@ def count_contacts(lab: Lab) -> ir.Table:
         last_on=tickets.opened_at.date().max(),
     )
     return counts.mutate(
-        mean_first_answer_min=counts.answer_s / (counts.answers.nullif(0) * 60.0),
+        mean_first_answer_min=divide(counts.answer_s, counts.answers * 60),
         days_since_contact=ibis.date(str(end.date())).delta(counts.last_on, unit="day").cast("int64"),
     ).drop("answer_s", "answers", "last_on")
 
@@ -68,6 +68,6 @@ def sum_outages(lab: Lab) -> ir.Table:
     rows = recent.select("area_id", seconds=seconds, unplanned=~recent.planned.fill_null(False))
     return rows.group_by("area_id").aggregate(
         year_outages_count=rows.count(),
-        year_outage_h=rows.seconds.sum().cast("int64") / 3600.0,
-        year_unplanned_outage_h=rows.seconds.sum(where=rows.unplanned).fill_null(0).cast("int64") / 3600.0,
+        year_outage_h=divide(rows.seconds.sum().cast("int64"), 3600),
+        year_unplanned_outage_h=divide(rows.seconds.sum(where=rows.unplanned).fill_null(0).cast("int64"), 3600),
     )

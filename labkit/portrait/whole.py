@@ -12,6 +12,7 @@ from labkit import profiles
 from labkit.lab import Lab
 from labkit.portrait.bills import sum_bills
 from labkit.portrait.columns import COUNTS, FLAGS, SOURCES
+from labkit.portrait.exact import divide
 from labkit.portrait.master import read_master
 from labkit.portrait.memberships import count_taggings
 from labkit.portrait.payments import count_collections, count_payments, measure_habits
@@ -69,7 +70,7 @@ def portrait_table(lab: Lab) -> ir.Table:
         if lab.has(*needed):
             table = table.left_join(make(lab), "customer_id").drop("customer_id_right")
     if lab.has("bills"):
-        table = table.mutate(capacity_use_share=table.year_max_demand_kw / table.capacity_kva.nullif(0))
+        table = table.mutate(capacity_use_share=divide(table.year_max_demand_kw, table.capacity_kva))
     if lab.has("outages"):
         table = _add_outages(table, sum_outages(lab))
     names = {source: list(columns) for source, columns in SOURCES.items()}
@@ -91,7 +92,7 @@ def _loads(lab: Lab) -> ir.Table:
 
 
 def _add_coverage(table: ir.Table) -> ir.Table:
-    share = table.hours_metered.fill_null(0.0) / (table.expected_days.nullif(0) * 24.0)
+    share = divide(table.hours_metered.fill_null(0.0), table.expected_days * 24)
     return table.mutate(coverage_share=(share > 1).ifelse(1.0, share))
 
 
