@@ -25,11 +25,13 @@ from labkit.portrait.columns import (
     group_columns,
     read_columns,
 )
+from labkit.portrait.customer_card import CardRow, PortraitCard, card
 from labkit.portrait.describe import describe_by, describe_columns
 from labkit.portrait.errors import PortraitError
 from labkit.portrait.memberships import with_segments, with_tags
 from labkit.portrait.missing import find_reasons
 from labkit.portrait.payments import settled_bills
+from labkit.portrait.standing import stand_among
 from labkit.portrait.whole import portrait, portrait_table
 
 __all__ = [
@@ -38,8 +40,11 @@ __all__ = [
     "GROUPS",
     "SOURCES",
     "WORDS",
+    "CardRow",
+    "PortraitCard",
     "PortraitColumn",
     "PortraitError",
+    "card",
     "column_of",
     "describe_by",
     "describe_columns",
@@ -49,6 +54,7 @@ __all__ = [
     "portrait_table",
     "read_columns",
     "settled_bills",
+    "stand_among",
     "with_segments",
     "with_tags",
 ]

@@ -45,7 +45,7 @@ def sum_bills(lab: Lab) -> ir.Table:
         year_max_demand_kw=rows.max_demand_kw.max(where=year),
         **_halves(rows, last),
     )
-    ranked = _rank(total.filter(total.year_bills_count > 0).select("customer_id", "year_fen"))
+    ranked = rank_amounts(total.filter(total.year_bills_count > 0).select("customer_id", "year_fen"))
     joined = total.left_join(ranked.drop("year_fen"), "customer_id").drop("customer_id_right")
     return _measure(joined)
 
@@ -93,9 +93,21 @@ def _measure(total: ir.Table) -> ir.Table:
     )
 
 
-def _rank(amounts: ir.Table) -> ir.Table:
-    """Each customer's part of the whole and its place by ``year_fen``, 1 the largest.
+def rank_amounts(amounts: ir.Table) -> ir.Table:
+    """Each customer's part of the whole and its place by an amount, 1 the largest.
 
+    Parameters
+    ----------
+    amounts : Table
+        ``customer_id`` and ``year_fen``, whole numbers.
+
+    Returns
+    -------
+    Table
+        The same with ``billed_share``, ``value_rank`` and ``value_rank_share``; equal amounts share a place.
+
+    Notes
+    -----
     In two steps, since a window over all customers does not scale on a cluster: places within amounts
     of as many figures that begin alike, and how many customers have larger ones.
     """

@@ -39,6 +39,8 @@ class PortraitColumn:
     missing : tuple of (str, str)
         Why a customer may have no value, in the order in which it is asked: a reason (``why=…`` in
         the glossary), and the column that is nought or missing then; always then where that is empty.
+    on_card : bool
+        Whether a card of one customer shows it, unless told otherwise.
     en, zh : str
         What it means.
     """
@@ -48,6 +50,7 @@ class PortraitColumn:
     source: str
     kind: str
     missing: tuple[tuple[str, str], ...]
+    on_card: bool
     en: str
     zh: str
 
@@ -75,7 +78,14 @@ def read_columns() -> dict[str, PortraitColumn]:
     with Path(__file__).with_name("columns.csv").open(encoding="utf-8", newline="") as file:
         rows = [
             PortraitColumn(
-                r["column"], r["group"], r["source"], r["kind"], _read_missing(r["missing"]), r["en"], r["zh"]
+                r["column"],
+                r["group"],
+                r["source"],
+                r["kind"],
+                _read_missing(r["missing"]),
+                r["card"] == "yes",
+                r["en"],
+                r["zh"],
             )
             for r in csv.DictReader(file)
         ]
@@ -104,11 +114,12 @@ def column_of(name: str) -> PortraitColumn:
             "tags",
             "word",
             (("not_placed", ""),),
+            False,
             "Group of a classification.",
             "某一分类方法下所属的组别。",
         )
     missing = read_columns()["load_factor"].missing
-    return PortraitColumn(name, "behaviour", "readings", "number", missing, "Load feature.", "负荷特征指标。")
+    return PortraitColumn(name, "behaviour", "readings", "number", missing, False, "Load feature.", "负荷特征指标。")
 
 
 def _by_source() -> dict[str, tuple[str, ...]]:
