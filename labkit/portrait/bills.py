@@ -112,7 +112,7 @@ def rank_amounts(amounts: ir.Table) -> ir.Table:
     of as many figures that begin alike, and how many customers have larger ones.
     """
     fen = amounts.year_fen
-    figures = fen.cast("string")
+    figures = ibis.greatest(fen, 1).cast("string")
     # Order of amounts is order of length, then first figure; credits and noughts share a bucket of their own.
     bucket = (fen > 0).ifelse(figures.length() * 10 + figures[0:1].cast("int64"), 0)
     placed = amounts.mutate(bucket=bucket.cast("int64"))

@@ -43,7 +43,10 @@ def settled_bills(lab: Lab) -> ir.Table:
     overdue = table.settled_on.isnull() & (table.due_on < _last_payment(lab))
     return table.mutate(
         late=overdue | (table.settled_on > table.due_on).fill_null(False),
-        days_late=ibis.greatest(table.settled_on.delta(table.due_on, unit="day"), 0),
+        # The greatest of nothing and nought is nought to both engines: what is not settled stays missing.
+        days_late=table.settled_on.notnull().ifelse(
+            ibis.greatest(table.settled_on.delta(table.due_on, unit="day"), 0), None
+        ),
     )
 
 
