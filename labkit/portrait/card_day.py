@@ -26,23 +26,26 @@ def compare_days(days: pd.DataFrame, customer_id: str, peers: pd.Index) -> pd.Da
     -------
     DataFrame or None
         By hour: ``own`` and ``peers``, load over the customer's own mean of these days, so that large
-        and small compare (``peers`` is missing for fewer than 10 others). None without use on workdays.
+        and small compare (``peers`` is missing for fewer than 10 others). None where an hour of workdays
+        was never metered, or nothing was used.
 
     Examples
     --------
-    >>> day = pd.DataFrame({"customer_id": "A", "day_type": "workday", "hour": [0.0, 1.0], "mean_kw": [1.0, 3.0]})
-    >>> compare_days(day, "A", pd.Index([]))["own"].tolist()
-    [0.5, 1.5]
+    >>> kw = [1.0] * 23 + [25.0]
+    >>> day = pd.DataFrame({"customer_id": "A", "day_type": "workday", "hour": range(24), "mean_kw": kw})
+    >>> compare_days(day, "A", pd.Index([]))["own"].iloc[[0, 23]].tolist()
+    [0.5, 12.5]
     """
     work = days[(days["day_type"] == "workday") & days["customer_id"].isin([customer_id, *peers])]
     hourly = work.assign(hour=np.floor(work["hour"])).pivot_table("mean_kw", "hour", "customer_id", aggfunc="mean")
-    mean = hourly.mean()
-    relative = hourly[mean.index[mean > 0]] / mean[mean > 0]
+    mean = hourly.mean(skipna=False) if len(hourly) == 24 else hourly.mean() * np.nan
+    used = mean.index[mean > 0]
+    relative = hourly[used] / mean[used]
     if customer_id not in relative:
         return None
     others = relative.drop(columns=customer_id)
     median = others.median(axis=1) if others.shape[1] >= LEAST_PEERS else np.nan
-    return pd.DataFrame({"own": relative[customer_id], "peers": median}).dropna(subset=["own"])
+    return pd.DataFrame({"own": relative[customer_id], "peers": median})
 
 
 def plot_day(compared: pd.DataFrame, language: Language, ax: Axes | None = None) -> Axes:

@@ -64,12 +64,12 @@ def list_missing(people: pd.DataFrame, row: pd.Series, names: Iterable[str], lan
 def list_doubts(row: pd.Series, language: Language) -> list[str]:
     """What the figures of a customer rest on, where it is little."""
     say, lines = Say(language), []
-    days, bills = row.get("days_metered"), row.get("year_bills_count")
-    if pd.notna(days) and 0 < days < LEAST_DAYS:
+    days, bills = (0 if pd.isna(row.get(name)) else int(row[name]) for name in ("days_metered", "year_bills_count"))
+    if 0 < days < LEAST_DAYS:
         lines.append(
             say(
-                f"Load rests on {days:.0f} day{'s' * (days != 1)} of readings: take it as a hint.",
-                f"负荷指标仅依据 {days:.0f} 天读数，仅供参考。",
+                f"Load rests on {days} day{'s' * (days != 1)} of readings: take it as a hint.",
+                f"负荷指标仅依据 {days} 天读数，仅供参考。",
             )
         )
     elif pd.notna(share := row.get("coverage_share")) and 0 < share < 0.9:
@@ -81,11 +81,11 @@ def list_doubts(row: pd.Series, language: Language) -> list[str]:
         )
     if pd.notna(row.get("energy_kwh")) and row["energy_kwh"] == 0:
         lines.append(say("All readings are nought.", "读数全为零。"))
-    if pd.notna(bills) and 0 < bills < YEAR_BILLS:
+    if 0 < bills < YEAR_BILLS:
         lines.append(
             say(
-                f"Figures of 12 months rest on {bills:.0f} bill{'s' * (bills != 1)}.",
-                f"近 12 个月指标仅依据 {bills:.0f} 张账单。",
+                f"Figures of 12 months rest on {bills} bill{'s' * (bills != 1)}.",
+                f"近 12 个月指标仅依据 {bills} 张账单。",
             )
         )
     return lines

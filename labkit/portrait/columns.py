@@ -13,6 +13,7 @@ from functools import cache
 from pathlib import Path
 
 from labkit import terms
+from labkit.schema import TABLES
 from labkit.terms import Language
 
 #: Groups of columns, in the order in which they are shown.
@@ -123,11 +124,8 @@ def column_of(name: str) -> PortraitColumn:
 
 
 def _by_source() -> dict[str, tuple[str, ...]]:
-    found: dict[str, tuple[str, ...]] = {}
-    for column in read_columns().values():
-        if column.source != _MEMBERSHIPS:
-            found[column.source] = (*found.get(column.source, ()), column.name)
-    return found
+    found = {table: tuple(c.name for c in read_columns().values() if c.source == table) for table in TABLES}
+    return {table: names for table, names in found.items() if names and table != _MEMBERSHIPS}
 
 
 def _of_kind(kind: str) -> frozenset[str]:

@@ -273,7 +273,8 @@ def _no_day(typical_day: pd.DataFrame | None, language: Language) -> str:
     if typical_day is None:
         return ""
     return Say(language)(
-        "No picture of a day: no readings of workdays, or all nought.", "无日负荷曲线：工作日没有读数，或读数全为零。"
+        "No picture of a day: hours of workdays without readings, or all nought.",
+        "无日负荷曲线：工作日有时刻没有读数，或读数全为零。",
     )
 
 

@@ -43,7 +43,7 @@ def stand_among(people: pd.DataFrame, customer_id: str, by: str = "customer_clas
     --------
     >>> people = pd.DataFrame({"customer_id": list("ABCDEFGHIJKL"), "customer_class": "public", "billed_kwh": range(12)})
     >>> found = stand_among(people, "D").loc["billed_kwh"]
-    >>> int(found["value"]), int(found["peers_count"]), round(found["below_share"], 3)
+    >>> int(found["value"]), int(found["peers_count"]), round(float(found["below_share"]), 3)
     (3, 11, 0.273)
     """
     own = find_customer(people, customer_id)
