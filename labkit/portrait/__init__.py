@@ -14,6 +14,7 @@ Examples
 >>> portrait.describe_columns(people)  # doctest: +SKIP
 """
 
+from labkit.portrait.card_page import CardRow, PortraitCard
 from labkit.portrait.columns import (
     COUNTS,
     FLAGS,
@@ -25,7 +26,7 @@ from labkit.portrait.columns import (
     group_columns,
     read_columns,
 )
-from labkit.portrait.customer_card import CardRow, PortraitCard, card
+from labkit.portrait.customer_card import card
 from labkit.portrait.describe import describe_by, describe_columns
 from labkit.portrait.errors import PortraitError
 from labkit.portrait.memberships import with_segments, with_tags

@@ -34,8 +34,13 @@ def show_value(name: str, value: object, language: Language) -> str:
         # A part of a thousandth is still a part.
         return f"{number * 100:.1f} %" if abs(number) >= 0.001 or number == 0 else f"{number * 100:.2g} %"
     whole = number.is_integer() and unit not in ("kWh", "kW", "h", "min", "yuan/kWh")
-    digits = 1 if name.endswith("_score") else 0 if whole else _DIGITS.get(unit, 2)
+    digits = 1 if name.endswith("_score") else 0 if whole else _DIGITS.get(unit, 1 if _is_counted(name) else 2)
     return f"{number:,.{digits}f} {terms.unit(name, language)}".strip()
+
+
+def _is_counted(name: str) -> bool:
+    """Whether a figure is of whole things or days, of which a median may be a half."""
+    return name.endswith("_count") or "days" in name.split("_")
 
 
 def list_missing(people: pd.DataFrame, row: pd.Series, names: Iterable[str], language: Language) -> list[str]:
