@@ -81,8 +81,8 @@ def code_lines(path: Path) -> int:
 _NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 
-#: Code lines of what all notebooks stand on, and of any one domain; tags are two notebooks and 51 checks, loyalty two notebooks and survival, value, trials, churn.
-MOST_SHARED, MOST_DOMAIN, MOST_OF = 11_000, 2600, {"tags": 4900, "loyalty": 4500}
+#: Code lines of what all notebooks stand on (the portrait brings its card), and of any one domain; tags are two notebooks and 51 checks, loyalty two notebooks and survival, value, trials, churn.
+MOST_SHARED, MOST_DOMAIN, MOST_OF = 11_500, 2600, {"tags": 4900, "loyalty": 4500}
 
 
 def test_the_package_stays_small() -> None:

@@ -126,6 +126,9 @@ def _prose(cell: nbformat.NotebookNode, language: terms.Language) -> str:
 def _output(output: Any, index: int, drawings: list[str], language: terms.Language) -> str:
     said, data = _said(output), output.get("data", {})
     kind = said.get("kind")
+    if kind == "internal":
+        # A card about one customer (`labkit.portrait.card`) is for JupyterLab: it never leaves with a page.
+        return ""
     if kind == "answer":
         return f'<section class="answer" aria-label="{words(language)["answer"]}">{_markdown(data["text/markdown"])}</section>'
     if kind == "note":

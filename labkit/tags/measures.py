@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from sklearn.tree import DecisionTreeClassifier
 
+from labkit.portrait import SOURCES
 from labkit.tags.association import entropy_bits, facet_labels
 from labkit.tags.checks import check
 from labkit.tags.checks.logic_checks import arrays, is_residual
@@ -196,7 +197,8 @@ def stump_accuracy(membership: Membership, portrait: pd.DataFrame, *, least: int
     ----------
     membership : Membership
     portrait : DataFrame
-        ``customer_id`` and attributes; the customers of the membership.
+        ``customer_id`` and attributes; the customers of the membership. How often people tagged a customer
+        is left out: it tells that there is a word, not which.
     least : int
         Customers in and out of a class below which it is left out.
 
@@ -207,7 +209,7 @@ def stump_accuracy(membership: Membership, portrait: pd.DataFrame, *, least: int
     """
     frame = portrait.set_index("customer_id").reindex(membership.customer_ids)
     columns = {}
-    for name in frame.columns:
+    for name in frame.columns.difference(SOURCES["taggings"], sort=False):
         values = frame[name]
         if pd.api.types.is_bool_dtype(values) or pd.api.types.is_numeric_dtype(values):
             x = values.to_numpy(dtype=float, na_value=np.nan)[:, None]

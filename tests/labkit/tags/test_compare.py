@@ -482,3 +482,11 @@ def test_forms_of_findings(people: pd.DataFrame, tmp_path: Path) -> None:
     assert claims["exclusive_held_count"] == claims["exclusive_claimed_count"] > 0
     assert set(tags.summarise_proof(proofs["combined"])["exhaustive"]) <= {"refuted"}
     assert tags.round_trip(library, tmp_path) and tags.method_names({"faceted": 1}, "zh") == {"faceted": "分面组配式"}
+
+
+def test_how_often_people_tag_a_customer_tells_no_word() -> None:
+    has = np.arange(60) % 3 == 0
+    made = membership_of({"word": has})
+    weak = np.where(np.arange(60) % 10 < 8, has, ~has)
+    people = pd.DataFrame({"customer_id": made.customer_ids, "taggings_count": has.astype(int), "tag_words_count": has.astype(int), "weak": weak})  # fmt: skip
+    assert tags.stump_accuracy(made, people)["attribute"].tolist() == ["weak"]
