@@ -23,6 +23,14 @@ from labkit.segments.indices import (
 from labkit.segments.learned import DEFINING, LEARNED_METHODS, Learned, learn_classes, shape_features
 from labkit.segments.naming import kind_of_day, name_shapes
 from labkit.segments.number import NumberChoice, choose_number
+from labkit.segments.repeats import (
+    SeedSpread,
+    TimeAgreement,
+    agree_over_time,
+    count_ari,
+    estimate_ari,
+    spread_over_seeds,
+)
 from labkit.segments.result import OUTLIER, UNKNOWN, Segmentation
 from labkit.segments.rfm import RFM_NAMES, classify_rfm, rfm_table
 from labkit.segments.shapes import NO_SHAPE, Shapes, read_shapes, shapes_of_loads
@@ -59,10 +67,13 @@ __all__ = [
     "Grouping",
     "Learned",
     "NumberChoice",
+    "SeedSpread",
     "SegmentError",
     "Segmentation",
     "Shapes",
     "Surrogate",
+    "TimeAgreement",
+    "agree_over_time",
     "attempt",
     "bootstrap_jaccard",
     "choose_number",
@@ -76,6 +87,8 @@ __all__ = [
     "classify_tiers",
     "classify_tiers_over_time",
     "compare_declared",
+    "count_ari",
+    "estimate_ari",
     "explain_segments",
     "group_points",
     "kind_of_day",
@@ -92,4 +105,5 @@ __all__ = [
     "rfm_table",
     "shape_features",
     "shapes_of_loads",
+    "spread_over_seeds",
 ]

@@ -15,7 +15,7 @@ from sklearn.mixture import GaussianMixture
 from labkit.segments.errors import SegmentError
 from labkit.segments.naming import NIGHT_HOURS, mean_day, name_shapes, weekend_ratio
 from labkit.segments.result import OUTLIER, UNKNOWN, Segmentation
-from labkit.segments.shapes import Shapes, View
+from labkit.segments.shapes import Shapes, View, need_shapes
 
 Method = Literal["kmeans", "mixture", "ward"]
 SortBy = Literal["size", "peak_hour"]
@@ -175,6 +175,7 @@ def classify_shapes(
         raise SegmentError(
             f"outlier_quantile is {outlier_quantile} and outlier_factor {outlier_factor}; expected 0..1 and 1 or more"
         )
+    need_shapes(shapes)
     points = shapes.points(view)
     kept = without_strangers(points, k, method, seed)
     grouping = group_points(points[kept], k, method, seed=seed)
@@ -244,7 +245,8 @@ def _outlier_limit(points: np.ndarray, grouping: Grouping, quantile: float, fact
             for g, n in enumerate(sizes)
         ]
     )
-    return median, factor * float(np.quantile(own / median[grouping.labels], quantile))
+    # Where groups have no spread, as with as many groups as customers, the median distance itself is the measure.
+    return median, factor * max(float(np.quantile(own / median[grouping.labels], quantile)), 1.0)
 
 
 def _features(means: pd.DataFrame) -> dict[str, list[float]]:

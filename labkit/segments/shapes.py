@@ -25,6 +25,9 @@ SEASONS = ("winter", "spring", "summer", "autumn")
 NO_SHAPE = ("no_readings", "all_zero", "too_few_days", "hours_missing")
 View = Literal["cumulated", "plain", "root"]
 _HOURS = [f"{hour:02d}" for hour in range(24)]
+_NOTHING = pd.DataFrame(
+    columns=["customer_id", "block", "used", "days", *(f"{kind}{h}" for kind in "et" for h in _HOURS)]
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +63,18 @@ class Shapes:
             ``cumulated``: energy used up to each hour, so that the same bump an hour later is near (the distance of
             Cramér and von Mises; Székely and Rizzo 2013, doi:10.1016/j.jspi.2013.03.018); ``plain``: hour against hour;
             ``root``: square roots, which tame peaks.
+
+        Notes
+        -----
+        The default rests on two sets of customers whose kinds are known, and they disagree. Adjusted Rand index with those
+        kinds, k-means and Ward: sample utility, 9 groups, where customers of a kind differ by half an hour: cumulated 0.88
+        and 0.90, plain 0.65 and 0.66, root 0.67 and 0.68; 144 simulated buildings of 16 types, 16 groups, whose clocks all
+        agree: cumulated 0.65 and 0.68, plain 0.72 and 0.74, root 0.74 and 0.75. Cumulated loses least where it loses; where
+        all keep the same hours, root tells more apart. Smoothing over 1 to 3 hours lay between or below on both.
         """
         x = self.values.to_numpy(dtype=float)
         if view == "cumulated":
-            return np.asarray(np.cumsum(x.reshape(len(x), len(self.blocks), 24), axis=2).reshape(len(x), -1) / 24)
+            return np.asarray(np.cumsum(x.reshape(len(x), len(self.blocks), 24), axis=2).reshape(x.shape) / 24)
         if view == "root":
             return np.asarray(np.sqrt(x))
         if view != "plain":
@@ -87,6 +98,7 @@ def read_shapes(
     by_season: bool = False,
     near_zero: float = 0.05,
     least_days: int = 14,
+    period: tuple[str, str] | None = None,
 ) -> Shapes:
     """Shapes of all customers of a lab, from cells, bucket by bucket.
 
@@ -102,16 +114,24 @@ def read_shapes(
         Where they are most of a kind of day, as Sundays of a factory, they stay.
     least_days : int
         Customers with fewer other days are kept apart.
+    period : (str, str), optional
+        First and last day that count (YYYY-MM-DD); all by default.
 
     Raises
     ------
     SegmentError
-        If a day type is unknown, or hardly any customer has it.
+        If a day type is unknown, hardly any customer has it, or the period is none.
+
+    Notes
+    -----
+    A customer whose meter changed its interval counts with all its readings: energy and minutes are added hour by hour.
     """
-    blocks, days, parts = _blocks(day_types, by_season), lab.days(), []
-    for rows in lab.parts():
-        idle_days = lab.run(_near_zero_days(rows, lab.intervals(), near_zero))
-        for minutes in lab.intervals():
+    blocks, intervals, parts = _blocks(day_types, by_season), lab.intervals(), [_NOTHING]
+    days = lab.days() if intervals else None
+    for rows in lab.parts() if intervals else []:
+        rows = rows if period is None else _within(rows, *period)
+        idle_days = lab.run(_near_zero_days(rows, intervals, near_zero))
+        for minutes in intervals:
             parts.append(lab.run(_hour_sums(profiles.cells(rows, days, minutes), minutes, by_season)).assign(used=True))
             if len(idle_days):
                 few = rows.semi_join(ibis.memtable(idle_days), ["customer_id", "day"])
@@ -120,7 +140,7 @@ def read_shapes(
                 # Whole numbers: taken off again exactly.
                 parts.append(idle.set_index(["customer_id", "block"]).mul(-1).reset_index().assign(used=True))
     everyone = lab.run(lab.customers.select("customer_id"))["customer_id"].sort_values()
-    total = pd.concat(parts).groupby(["customer_id", "block", "used"]).sum()
+    total = pd.concat([part for part in parts if len(part)] or parts).groupby(["customer_id", "block", "used"]).sum()
     return _make(total, pd.Index(everyone, dtype=object), blocks, least_days)
 
 
@@ -176,6 +196,23 @@ def _blocks(day_types: Sequence[str], by_season: bool) -> tuple[str, ...]:
     if strange or not day_types:
         raise SegmentError(f"day_types: {strange[:1]} expected some of {', '.join(DAYS_A_YEAR)}")
     return tuple(f"{s}_{d}" for s in SEASONS for d in day_types) if by_season else tuple(day_types)
+
+
+def need_shapes(shapes: Shapes) -> None:
+    """Refuse where nobody has a shape, and say why they have none."""
+    if not len(shapes.values):
+        reasons = ", ".join(f"{n} {why}" for why, n in shapes.apart.value_counts().items()) or "there is no customer"
+        raise SegmentError(f"shapes: no customer has one ({reasons}); bring readings of 14 days or more with use")
+
+
+def _within(rows: ir.Table, first: str, last: str) -> ir.Table:
+    try:
+        start, end = pd.Timestamp(first).date(), pd.Timestamp(last).date()
+    except ValueError:
+        raise SegmentError(f"period is {first!r} to {last!r}, expected two days as YYYY-MM-DD") from None
+    if not start <= end:
+        raise SegmentError(f"period is {first} to {last}, expected the first day before the last")
+    return rows.filter(rows.day.between(start, end))
 
 
 def _near_zero_days(rows: ir.Table, intervals: Sequence[int], near_zero: float) -> ir.Table:
