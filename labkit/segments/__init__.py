@@ -7,7 +7,7 @@
 """
 
 from labkit.refusals import attempt
-from labkit.segments.behaviour import METHODS, Grouping, classify_shapes, group_points
+from labkit.segments.behaviour import METHODS, Grouping, Method, classify_shapes, group_points
 from labkit.segments.errors import SegmentError
 from labkit.segments.indices import (
     DISSOLVED,
@@ -44,6 +44,7 @@ from labkit.segments.social import (
 )
 from labkit.segments.surrogate import Surrogate, explain_segments, readable_features
 from labkit.segments.value import (
+    check_moves,
     classify_deciles,
     classify_growth,
     classify_tiers,
@@ -66,6 +67,7 @@ __all__ = [
     "DeclaredSeen",
     "Grouping",
     "Learned",
+    "Method",
     "NumberChoice",
     "SeedSpread",
     "SegmentError",
@@ -76,6 +78,7 @@ __all__ = [
     "agree_over_time",
     "attempt",
     "bootstrap_jaccard",
+    "check_moves",
     "choose_number",
     "classify_by",
     "classify_deciles",

@@ -67,8 +67,14 @@ def group_points(points: np.ndarray, k: int, method: Method = "kmeans", *, seed:
 
     Notes
     -----
+    Not offered, for reasons measured: k-medoids (the kept package is GPL) came to adjusted Rand indices of 0.86, 0.67, 0.65 with
+    7, 9, 10 groups of the sample (Ward 0.87, 0.90, 0.91) and 0.66 on buildings (Ward 0.68); k-shape to 0.54, 0.49, 0.48 and
+    0.59, in 40 to 180 s for 1,872 customers and with 200 MB of compiler to install: it shifts days in time, and when a
+    customer uses power is what is asked. HDBSCAN leaves many customers in no group and takes 45 s for 100,000.
+
     Membership of k-means and Ward is that of fuzzy c-means with exponent 2, (1/d²) / sum of 1/d² (Bezdek 1981,
-    doi:10.1007/978-1-4757-0450-1); of the mixture the posterior.
+    doi:10.1007/978-1-4757-0450-1); of the mixture the posterior. It
+    orders customers by how sure their place is; it is no chance of being right.
 
     Examples
     --------

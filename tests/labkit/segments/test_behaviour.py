@@ -21,7 +21,7 @@ def test_known_groups_are_found_named_and_sorted(method: Method) -> None:
     inside = found.labels != "outlier"
     assert inside.mean() > 0.95
     assert adjusted_rand_score(kinds[inside], found.labels[inside]) == 1
-    assert {en for en, _ in found.names.values()} == {"Flat (three shifts)", "Daytime", "Evening peak", "Night"}
+    assert {en for en, _ in found.names.values()} == {"Flat", "Daytime", "Evening peak", "Night"}
     assert found.profiles["peak_hour"].is_monotonic_increasing
     again = classify_shapes(shapes, 4, method, seed=9, sort_by="peak_hour")
     assert (found.labels == again.labels).mean() > 0.97
