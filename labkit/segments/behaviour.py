@@ -20,7 +20,7 @@ from labkit.segments.shapes import Shapes, View, need_shapes
 Method = Literal["kmeans", "mixture", "ward"]
 SortBy = Literal["size", "peak_hour"]
 METHODS: tuple[Method, ...] = ("kmeans", "mixture", "ward")
-#: Ward needs all distances: beyond this many customers it joins this many micro-clusters instead.
+#: Ward needs all distances: beyond this many customers it works on a stratified sample of so many.
 MOST_WARD = 4000
 #: Fewer customers than this far from all others are strangers, no group.
 FEWEST_IN_GROUP = 3
@@ -38,11 +38,14 @@ class Grouping:
     centres : ndarray, shape (k, p)
     memberships : callable
         Points -> chance or degree of each group, rows add up to 1.
+    made_of_count : int
+        Points the groups were made of; fewer than there are where the method works on a sample and the rest is assigned.
     """
 
     labels: np.ndarray
     centres: np.ndarray
     memberships: Callable[[np.ndarray], np.ndarray]
+    made_of_count: int
 
 
 def group_points(points: np.ndarray, k: int, method: Method = "kmeans", *, seed: int, starts: int = 10) -> Grouping:
@@ -55,7 +58,7 @@ def group_points(points: np.ndarray, k: int, method: Method = "kmeans", *, seed:
         Number of groups.
     method : {"kmeans", "mixture", "ward"}
         ``mixture``: Gaussian with diagonal covariance on the first principal components. ``ward``: exact to `MOST_WARD`
-        points, beyond on micro-clusters; then each point goes to the nearest centre, as a new one would.
+        points, beyond on a stratified sample; then each point goes to the nearest centre, as a new one would.
     seed : int
     starts : int
         Of k-means and the mixture; the best is kept.
@@ -90,12 +93,14 @@ def group_points(points: np.ndarray, k: int, method: Method = "kmeans", *, seed:
         raise SegmentError(f"k is {k}, but there are {different} different shapes; ask for 1 to {different} groups")
     if method == "mixture":
         return _mixture(points, k, seed, starts)
+    made_of = points
     if method == "kmeans":
         centres = KMeans(k, n_init=starts, random_state=seed).fit(points).cluster_centers_
     else:
-        centres = _ward_centres(points, k, seed)
+        made_of = _stratified(points, k, seed)
+        centres = _ward_centres(made_of, k)
     labels = _distances(points, centres).argmin(axis=1)
-    return Grouping(labels, centres, lambda new: _fuzzy(new, centres))
+    return Grouping(labels, centres, lambda new: _fuzzy(new, centres), len(made_of))
 
 
 def _mixture(points: np.ndarray, k: int, seed: int, starts: int) -> Grouping:
@@ -116,17 +121,25 @@ def _mixture(points: np.ndarray, k: int, seed: int, starts: int) -> Grouping:
             for g in range(k)
         ]
     )
-    return Grouping(labels, centres, chances)
+    return Grouping(labels, centres, chances, len(points))
 
 
-def _ward_centres(points: np.ndarray, k: int, seed: int) -> np.ndarray:
-    weight = np.ones(len(points))
-    if len(points) > MOST_WARD:
-        micro = MiniBatchKMeans(MOST_WARD // 4, n_init=1, random_state=seed, batch_size=4096).fit(points)
-        weight = np.bincount(micro.labels_, minlength=MOST_WARD // 4).astype(float)
-        points, weight = micro.cluster_centers_[weight > 0], weight[weight > 0]
+def _ward_centres(points: np.ndarray, k: int) -> np.ndarray:
     labels = AgglomerativeClustering(k).fit_predict(points)
-    return np.vstack([np.average(points[labels == g], axis=0, weights=weight[labels == g]) for g in range(k)])
+    return np.vstack([points[labels == g].mean(axis=0) for g in range(k)])
+
+
+def _stratified(points: np.ndarray, k: int, seed: int) -> np.ndarray:
+    """`MOST_WARD` points or a few more, from every region of them in proportion, none left out: strata are rough k-means groups."""
+    if len(points) <= MOST_WARD:
+        return points
+    strata = MiniBatchKMeans(4 * k, n_init=1, random_state=seed, batch_size=4096).fit_predict(points)
+    rng, chosen = np.random.default_rng(seed), []
+    for stratum in np.unique(strata):
+        mine = np.flatnonzero(strata == stratum)
+        count = max(round(len(mine) * MOST_WARD / len(points)), min(len(mine), FEWEST_IN_GROUP))
+        chosen.append(rng.choice(mine, count, replace=False))
+    return np.asarray(points[np.concatenate(chosen)])
 
 
 def _distances(points: np.ndarray, centres: np.ndarray) -> np.ndarray:
@@ -173,7 +186,8 @@ def classify_shapes(
     -------
     Segmentation
         Customers without a shape are ``unknown``. Profiles: mean shape, ``peak_hour`` [h], ``night_share`` of a workday's
-        energy (23 to 7), ``weekend_ratio``, ``day_load_factor``, ``mean_kw`` (median over customers).
+        energy (23 to 7), ``weekend_ratio``, ``day_load_factor``, ``mean_kw`` (median over customers). Settings: among them
+        ``made_of_count``, customers the groups were made of; the others were assigned.
     """
     if sort_by not in ("size", "peak_hour"):
         raise SegmentError(f"sort_by is {sort_by!r}, expected 'size' or 'peak_hour'")
@@ -215,7 +229,7 @@ def classify_shapes(
 
     labels, certainty, why = place(shapes)
     settings = {"method": method, "k": k, "view": view, "seed": seed, "sort_by": sort_by, "outlier_quantile": outlier_quantile,
-                "outlier_factor": outlier_factor, "outlier_limit": round(limit, 3)}  # fmt: skip
+                "outlier_factor": outlier_factor, "outlier_limit": round(limit, 3), "made_of_count": grouping.made_of_count}  # fmt: skip
     kw = shapes.scale_kw.groupby(labels.reindex(shapes.scale_kw.index)).median()
     table = means.assign(**_features(means), mean_kw=kw.reindex(means.index))
     return Segmentation(name, labels, certainty, name_shapes(means), table, place, why, settings)

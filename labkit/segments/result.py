@@ -106,11 +106,14 @@ class Segmentation:
         table["group"] = [self.label(code, language) for code in table["group"]]
         return table
 
-    def describe_apart(self) -> pd.DataFrame:
-        """Customers kept apart: ``group``, ``why``, ``customers_count``."""
+    def describe_apart(self, language: terms.Language = "en") -> pd.DataFrame:
+        """Customers kept apart, in words: ``group``, ``apart_reason``, ``customers_count``."""
         apart = self.labels[self.labels.isin(list(APART))]
-        table = pd.DataFrame({"group": apart, "why": self.why.reindex(apart.index).fillna("")})
-        return table.groupby(["group", "why"], as_index=False).size().rename(columns={"size": "customers_count"})
+        why = self.why.reindex(apart.index).fillna("").map(lambda code: terms.category("why", code, language))
+        table = pd.DataFrame({"group": apart.map(lambda code: self.label(code, language)), "apart_reason": why})
+        return (
+            table.groupby(["group", "apart_reason"], as_index=False).size().rename(columns={"size": "customers_count"})
+        )
 
     def assign(self, new_customers: Any) -> pd.DataFrame:
         """Groups of customers the classification has not seen.

@@ -46,7 +46,7 @@ def classify_tiers(
     Returns
     -------
     Segmentation
-        Rules decide, so certainty is 1. Profiles: ``total_yuan``, ``mean_yuan``, ``value_share``. Settings: the amounts from
+        Rules decide, so certainty is 1. Profiles: ``total_yuan``, ``mean_yuan``, ``amount_share``. Settings: the amounts from
         which A and B begin, by which new customers are given a tier. Extras: ``lorenz``, ``gini``, ``top_fifth``.
 
     Examples
@@ -231,7 +231,7 @@ def classify_growth(before: pd.Series, after: pd.Series, *, top: float = 0.2, st
     Returns
     -------
     Segmentation
-        Profiles: ``value_share`` before, ``change_share`` of the group's amount, ``contribution_share``: the group's change over
+        Profiles: ``amount_share`` before, ``group_change_share`` of the group's amount, ``contribution_share``: the group's change over
         what all brought before, so that groups, and those not there before (in the settings), add up to the growth of all.
 
     Notes
@@ -258,7 +258,7 @@ def classify_growth(before: pd.Series, after: pd.Series, *, top: float = 0.2, st
     every = both.fillna(0.0).groupby(labels).sum()
     sums, whole = every.drop(index=UNKNOWN, errors="ignore"), float(every["before"].sum())
     profiles = pd.DataFrame({
-        "value_share": sums["before"] / whole, "change_share": sums["after"] / sums["before"] - 1,
+        "amount_share": sums["before"] / whole, "group_change_share": sums["after"] / sums["before"] - 1,
         "contribution_share": (sums["after"] - sums["before"]) / whole,
     })  # fmt: skip
     new = float(every["after"].get(UNKNOWN, 0.0))
@@ -284,6 +284,6 @@ def _result(
 ) -> Segmentation:  # fmt: skip
     group = known.groupby(labels[known.index])
     profiles = pd.DataFrame(
-        {"total_yuan": group.sum(), "mean_yuan": group.mean(), "value_share": group.sum() / known.sum()}
+        {"total_yuan": group.sum(), "mean_yuan": group.mean(), "amount_share": group.sum() / known.sum()}
     )
     return Segmentation(name, labels, certainty, names, profiles, place, why, settings, extras)

@@ -59,11 +59,13 @@ def test_what_cannot_be_grouped_is_refused() -> None:
         found.assign(Shapes(two.values, two.scale_kw, two.dropped_share, two.apart, ("workday",)))
 
 
-def test_ward_on_micro_clusters_agrees_with_exact_ward(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ward_on_a_stratified_sample_agrees_with_exact_ward(monkeypatch: pytest.MonkeyPatch) -> None:
     shapes, kinds = made_shapes(60)
     monkeypatch.setattr(behaviour, "MOST_WARD", 200)
     found = classify_shapes(shapes, 4, "ward", seed=1)
     assert adjusted_rand_score(kinds, found.labels) > 0.95
+    assert 200 <= int(str(found.settings["made_of_count"])) <= 250 and len(found.labels) == 240  # said: not of all
+    assert classify_shapes(shapes, 4, "kmeans", seed=1).settings["made_of_count"] == 240
 
 
 @pytest.mark.parametrize(("method", "least"), [("kmeans", 0.85), ("mixture", 0.9), ("ward", 0.85)])

@@ -24,7 +24,7 @@ def test_tiers_partition_all_and_new_customers_go_by_amount() -> None:
     found = classify_tiers(amounts)
     assert found.labels.tolist() == ["A", "B", "B", "C", "C", "unknown", "C"]
     assert found.why["f"] == "no_amount" and found.certainty["f"] == 0
-    assert found.settings["A_from_yuan"] == 80 and found.profiles.loc["A", "value_share"] == 0.8
+    assert found.settings["A_from_yuan"] == 80 and found.profiles.loc["A", "amount_share"] == 0.8
     assert found.assign(pd.Series([100.0, 13, 1, np.nan], list("wxyz")))["group"].tolist() == ["A", "B", "C", "unknown"]
     assert found.assign(amounts)["group"].equals(found.labels)
     assert found.extras["lorenz"]["value_share"].iloc[-1] == 1
@@ -60,7 +60,7 @@ def test_growth() -> None:
     before = pd.Series([100.0, 10, 10, 10, 0], list("abcde"))
     found = classify_growth(before, pd.Series([150.0, 10, 5, np.nan, 7], list("abcde")))
     assert found.labels.tolist() == ["large_growing", "small_steady", "small_shrinking", "small_shrinking", "unknown"]
-    assert found.profiles.loc["large_growing", "change_share"] == 0.5
+    assert found.profiles.loc["large_growing", "group_change_share"] == 0.5
     # 130 before, 172 after: what each group adds, and the newcomer's 7, makes up the whole growth.
     parts = found.profiles["contribution_share"].sum() + found.settings["not_there_before_yuan"] / 130
     assert parts == pytest.approx(172 / 130 - 1)
