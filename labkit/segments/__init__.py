@@ -7,8 +7,8 @@
 """
 
 from labkit.refusals import attempt
-from labkit.segments.agreement import agreement_matrix, estimate_ari, measure_agreement
-from labkit.segments.behaviour import METHODS, Grouping, classify_shapes, group_points
+from labkit.segments.agreement import agreement_matrix, count_ari, estimate_ari, measure_agreement
+from labkit.segments.behaviour import METHODS, Grouping, Method, classify_shapes, group_points
 from labkit.segments.candidates import STANDARD, Candidate, standard_candidates
 from labkit.segments.combine import Combination
 from labkit.segments.compare import Comparison, compare
@@ -29,6 +29,12 @@ from labkit.segments.learned import DEFINING, LEARNED_METHODS, Learned, learn_cl
 from labkit.segments.naming import kind_of_day, name_shapes
 from labkit.segments.number import NumberChoice, choose_number
 from labkit.segments.outcomes import OUTCOME_KINDS, OUTCOMES, Outcome, find_overlap, marketing_outcomes
+from labkit.segments.repeats import (
+    SeedSpread,
+    TimeAgreement,
+    agree_over_time,
+    spread_over_seeds,
+)
 from labkit.segments.result import OUTLIER, UNKNOWN, Segmentation
 from labkit.segments.rfm import RFM_NAMES, classify_rfm, rfm_table
 from labkit.segments.shapes import NO_SHAPE, Shapes, read_shapes, shapes_of_loads
@@ -42,6 +48,7 @@ from labkit.segments.social import (
 )
 from labkit.segments.surrogate import Surrogate, explain_segments, readable_features
 from labkit.segments.value import (
+    check_moves,
     classify_deciles,
     classify_growth,
     classify_tiers,
@@ -70,15 +77,20 @@ __all__ = [
     "DeclaredSeen",
     "Grouping",
     "Learned",
+    "Method",
     "NumberChoice",
     "Outcome",
+    "SeedSpread",
     "SegmentError",
     "Segmentation",
     "Shapes",
     "Surrogate",
+    "TimeAgreement",
+    "agree_over_time",
     "agreement_matrix",
     "attempt",
     "bootstrap_jaccard",
+    "check_moves",
     "choose_number",
     "classify_by",
     "classify_deciles",
@@ -91,6 +103,7 @@ __all__ = [
     "classify_tiers_over_time",
     "compare",
     "compare_declared",
+    "count_ari",
     "cross_segments",
     "estimate_ari",
     "explain_segments",
@@ -112,5 +125,6 @@ __all__ = [
     "rfm_table",
     "shape_features",
     "shapes_of_loads",
+    "spread_over_seeds",
     "standard_candidates",
 ]

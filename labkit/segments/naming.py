@@ -16,15 +16,19 @@ FLAT_RANGE = 0.45
 BUSY_LEVEL = 0.5
 #: From this share of a workday's energy between 23:00 and 7:00 a customer lives at night (8 of 24 hours are 0.33).
 NIGHT_SHARE = 0.45
-#: Weekend use over workday use below or above which a name says so where two names are the same.
+#: Weekend use over workday use below or above which a name says so.
 QUIET_WEEKEND, BUSY_WEEKEND = 0.7, 1.2
+#: A spell that begins by the first hour and is still busy until the other is day and evening, as in shops.
+LATE_START, EVENING_HOUR = 12, 20
+#: Two shifts are even: the lowest of their hours over the highest, first and last hour aside.
+EVEN_PLATEAU = 0.8
 NIGHT_HOURS = (23, 0, 1, 2, 3, 4, 5, 6)
 
 _KINDS: dict[str, tuple[str, str]] = {
-    "flat": ("Flat (three shifts)", "平稳型（三班制）"),
+    "flat": ("Flat", "平稳型"),
     "night": ("Night", "夜间型"),
     "two_shifts": ("Two shifts", "两班制"),
-    "long_day": ("Long day", "长日型"),
+    "long_day": ("Day and evening", "日间至晚间型"),
     "daytime": ("Daytime", "日间型"),
     "morning": ("Morning peak", "早高峰型"),
     "evening": ("Evening peak", "晚高峰型"),
@@ -75,9 +79,10 @@ def kind_of_day(day: np.ndarray) -> str:
 
     Notes
     -----
-    Flat by `FLAT_RANGE`; night by `NIGHT_SHARE`; else by the busy spells: one of 14 hours or more is two shifts, of 12 or more
-    a long day, a shorter one goes by its middle (before 10 morning, before 17 daytime, before 23 evening); two go by
-    the middle of the first (before 11 morning, else noon) and of the last, which is the evening's.
+    Flat by `FLAT_RANGE`; night by `NIGHT_SHARE`; else by the busy spells: one of 14 even hours or more is two shifts; one from
+    noon or earlier to 20:00 or later is day and evening; another goes by its middle (before 10 morning, before 17 daytime, before 23 evening); two go by
+    the middle of the first (before 11 morning, else noon) and of the last, which is the evening's. A name says what the load
+    looks like, not who it is: a home that is seldom lived in, a hospital and a mill on three shifts are all flat.
 
     Examples
     --------
@@ -94,9 +99,10 @@ def kind_of_day(day: np.ndarray) -> str:
     middles = [start + length / 2 for start, length in spells]
     if len(spells) == 1:
         length, middle = spells[0][1], middles[0] % 24
-        if length >= 14:
+        inner = day[[(spells[0][0] + i) % 24 for i in range(1, max(length - 1, 2))]]
+        if length >= 14 and inner.min() >= EVEN_PLATEAU * inner.max():
             return "two_shifts"
-        if length >= 12:
+        if spells[0][0] <= LATE_START and spells[0][0] + length >= EVENING_HOUR:
             return "long_day"
         if middle < 4 or middle >= 23:
             return "night"
@@ -116,13 +122,14 @@ def name_shapes(shapes: pd.DataFrame) -> dict[str, tuple[str, str]]:
 
     Notes
     -----
-    Where two groups look alike, what tells them apart is added, as far as it is needed: a quiet or busy weekend, the hour
-    of the highest load, how high it is, at last a number.
+    A quiet or busy weekend is always said. Where two groups look alike still, what tells them apart is added, as far as it is
+    needed: the hour of the highest load, how high it is, at last a number.
     """
     kinds = {str(code): kind_of_day(mean_day(row)) for code, row in shapes.iterrows()}
     names = {code: _KINDS[kind] for code, kind in kinds.items()}
     rows = {str(code): row for code, row in shapes.iterrows()}
-    tellers: tuple[Callable[[pd.Series], tuple[str, str]], ...] = (_weekend, _peak, _height)
+    names = {code: _join(pair, words) if (words := _weekend(rows[code]))[0] else pair for code, pair in names.items()}
+    tellers: tuple[Callable[[pd.Series], tuple[str, str]], ...] = (_peak, _height)
     for tell in tellers:
         for pair in {pair for pair in names.values() if list(names.values()).count(pair) > 1}:
             same = [code for code, given in names.items() if given == pair]
@@ -138,13 +145,13 @@ def make_unique(names: Mapping[str, tuple[str, str]]) -> dict[str, tuple[str, st
     Examples
     --------
     >>> make_unique({"a": ("Night", "夜间型"), "b": ("Night", "夜间型")})
-    {'a': ('Night 1', '夜间型1'), 'b': ('Night 2', '夜间型2')}
+    {'a': ('Night (1)', '夜间型（1）'), 'b': ('Night (2)', '夜间型（2）')}
     """
     given, seen, out = list(names.values()), {}, {}  # type: ignore[var-annotated]
     for code, (en, zh) in names.items():
         if [e for e, _ in given].count(en) > 1 or [z for _, z in given].count(zh) > 1:
             seen[en] = seen.get(en, 0) + 1
-            en, zh = f"{en} {seen[en]}", f"{zh}{seen[en]}"
+            en, zh = f"{en} ({seen[en]})", f"{zh}（{seen[en]}）"
         out[code] = (en, zh)
     return out
 
@@ -175,4 +182,4 @@ def _peak(row: pd.Series) -> tuple[str, str]:
 def _height(row: pd.Series) -> tuple[str, str]:
     day = mean_day(row)
     times = day.max() / max(day.mean(), 1e-12)
-    return f"{times:.1f} times its mean", f"峰值为均值{times:.1f}倍"
+    return f"peak {times:.1f} times the mean", f"峰值为均值的{times:.1f}倍"

@@ -22,7 +22,7 @@ from labkit.segments.indices import (
     measure_silhouette,
     prediction_strength,
 )
-from labkit.segments.shapes import Shapes, View
+from labkit.segments.shapes import Shapes, View, need_shapes
 
 #: Customers the indices are worked out on at most, drawn at random.
 MOST_CUSTOMERS = 4000
@@ -118,6 +118,7 @@ def choose_number(
     none, the number whose weakest group has the highest. Silhouette and Davies-Bouldin, which reward few and far groups,
     are shown and do not decide: on data with known groups they preferred wrong numbers.
     """
+    need_shapes(shapes)
     numbers = sorted(set(ks))
     points = shapes.points(view)
     if len(points) > MOST_CUSTOMERS:

@@ -106,11 +106,14 @@ class Segmentation:
         table["group"] = [self.label(code, language) for code in table["group"]]
         return table
 
-    def describe_apart(self) -> pd.DataFrame:
-        """Customers kept apart: ``group``, ``why``, ``customers_count``."""
+    def describe_apart(self, language: terms.Language = "en") -> pd.DataFrame:
+        """Customers kept apart, in words: ``group``, ``apart_reason``, ``customers_count``."""
         apart = self.labels[self.labels.isin(list(APART))]
-        table = pd.DataFrame({"group": apart, "why": self.why.reindex(apart.index).fillna("")})
-        return table.groupby(["group", "why"], as_index=False).size().rename(columns={"size": "customers_count"})
+        why = self.why.reindex(apart.index).fillna("").map(lambda code: terms.category("why", code, language))
+        table = pd.DataFrame({"group": apart.map(lambda code: self.label(code, language)), "apart_reason": why})
+        return (
+            table.groupby(["group", "apart_reason"], as_index=False).size().rename(columns={"size": "customers_count"})
+        )
 
     def assign(self, new_customers: Any) -> pd.DataFrame:
         """Groups of customers the classification has not seen.
@@ -145,7 +148,9 @@ class Segmentation:
         drawn = [code for code in self.codes if code in self.profiles.index and code != UNKNOWN][:most]
         if days and drawn:
             titles = [f"{self.label(code, language)}  {sizes.loc[code, 'share']:.0%}" for code in drawn]
-            return _plot_days(self.profiles.loc[drawn, days], titles, language, ax)
+            rest = [self.label(c, language) for c in self.codes if c not in drawn]
+            share = float(sizes.drop(index=drawn)["share"].sum())
+            return _plot_days(self.profiles.loc[drawn, days], titles, _not_drawn(rest, share, language), language, ax)
         shown = list(self.codes)[:most]
         part = sizes.loc[shown, ["share", "low", "high"]] * 100
         unit = terms.Say(language)("customers [%]", "客户占比 [%]")
@@ -197,7 +202,16 @@ def by_rule(code: pd.Series, known: pd.Series, reason: str) -> tuple[pd.Series, 
     )
 
 
-def _plot_days(days: pd.DataFrame, titles: list[str], language: terms.Language, ax: Axes | None) -> Axes:
+def _not_drawn(names: list[str], share: float, language: terms.Language) -> str:
+    """Who is in no picture, so that shares add up; groups are counted where they are many."""
+    if not names:
+        return ""
+    say = terms.Say(language)
+    who = say(", ", "、").join(names) if len(names) <= 2 else say(f"{len(names)} more groups", f"另外{len(names)}组")
+    return say(f"Not drawn: {who} ({share:.1%}).", f"未绘出：{who}（{share:.1%}）。")
+
+
+def _plot_days(days: pd.DataFrame, titles: list[str], rest: str, language: terms.Language, ax: Axes | None) -> Axes:
     """A small picture a group: the first kind of day in the accent colour, the others in grey and broken."""
     across = min(3, len(days))
     down = -(-len(days) // across)
@@ -223,16 +237,20 @@ def _plot_days(days: pd.DataFrame, titles: list[str], language: terms.Language, 
             small.set_xlim(0, 24)
             small.set_ylim(0, top)
             small.set_xticks([0, 8, 16, 24])
-            small.set_yticks([0, 1], ["0", "1"] if c == 0 else ["", ""])
+            marks = [*range(0, int(top) + 1, 1 if top < 5 else 2 if top < 10 else 5)]
+            small.set_yticks(marks, [str(mark) if c == 0 else "" for mark in marks])
             small.tick_params(labelsize=8)
             small.grid(axis="y")
             small.set_title(textwrap.fill(title, 17 if language == "zh" else 34), fontsize=8.5, pad=4)
-        kinds = ", ".join(
+        say = terms.Say(language)
+        kinds = say(", ", "、").join(
             f"{name} {mark}" for name, mark in zip((_block_name(b, language) for b in blocks), ("━", "╌", "┈", "─ ·"))
         )
-        say = terms.Say(language)
-        unit = say("load, mean of the customer = 1; hour of the day", "负荷（客户均值=1）；时刻")
-        ax.set_title(f"{unit}. {kinds}", fontsize=9, color=figures.SOFT)
+        head = say(
+            f"Load over the hours of a day, mean of each customer = 1; {kinds}.\nPer cent: of all customers. {rest}",
+            f"一日各时刻负荷（以每户平均负荷为1）；{kinds}。\n百分数为户数占比。{rest}",
+        )
+        ax.set_title(head, fontsize=9, color=figures.SOFT)
     return ax
 
 

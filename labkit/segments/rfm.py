@@ -41,7 +41,7 @@ def rfm_table(bills: pd.DataFrame, payments: pd.DataFrame, on: str | pd.Timestam
     -------
     DataFrame
         By customer_id, all customers of `bills`: ``recency_days`` since the last payment, ``on_time_share`` of the bills due,
-        paid in full by their day, ``paid_yuan``; missing where there was no payment or no bill due.
+        paid in full by their day, ``bills_paid_yuan``; missing where there was no payment or no bill due.
     """
     need_columns(bills, ["bill_id", "customer_id", "due_on", "total_yuan"], "bills")
     need_columns(payments, ["bill_id", "paid_on", "amount_yuan"], "payments")
@@ -61,7 +61,7 @@ def rfm_table(bills: pd.DataFrame, payments: pd.DataFrame, on: str | pd.Timestam
         {
             "recency_days": (now - paid.groupby("customer_id")["paid_on"].max()).dt.days.reindex(ids).astype(float),
             "on_time_share": on_time.groupby(due["customer_id"]).mean().reindex(ids),
-            "paid_yuan": paid.groupby("customer_id")["amount_yuan"].sum().reindex(ids),
+            "bills_paid_yuan": paid.groupby("customer_id")["amount_yuan"].sum().reindex(ids),
         }
     )
 
@@ -83,14 +83,14 @@ def classify_rfm(
         Money from which a customer is large: the mean or median over customers, or an amount [yuan]. Which of them is meant
         changes the split, so the amount stands in the settings.
     """
-    need_columns(table, ["recency_days", "on_time_share", "paid_yuan"], "table")
+    need_columns(table, ["recency_days", "on_time_share", "bills_paid_yuan"], "table")
     if isinstance(large, str) and large not in ("mean", "median"):
         raise SegmentError(f"large is {large!r}, expected 'mean', 'median' or an amount in yuan")
-    money = float(table["paid_yuan"].agg(large)) if isinstance(large, str) else float(large)
+    money = float(table["bills_paid_yuan"].agg(large)) if isinstance(large, str) else float(large)
 
     def place(new: pd.DataFrame) -> tuple[pd.Series, pd.Series, pd.Series]:
         # Without a payment in the window there is no recent one.
-        flags = (new["recency_days"] <= recent_days, new["on_time_share"] >= on_time, new["paid_yuan"] >= money)
+        flags = (new["recency_days"] <= recent_days, new["on_time_share"] >= on_time, new["bills_paid_yuan"] >= money)
         code = pd.Series(["".join("1" if f else "0" for f in row) for row in zip(*flags)], new.index, dtype=object)
         return by_rule(code, new["on_time_share"].notna(), "no_bill_due")
 

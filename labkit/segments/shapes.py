@@ -13,18 +13,20 @@ import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
-from labkit import profiles
+from labkit import calendar, profiles
 from labkit.lab import Lab
 from labkit.segments.errors import SegmentError
 from labkit.store import SLOT_COLUMNS
 
 #: Days of each kind in a year: what a kind of day counts for in the mean load that is set to 1.
 DAYS_A_YEAR = {"workday": 248, "weekend": 89, "holiday": 28}
-SEASONS = ("winter", "spring", "summer", "autumn")
 #: Why a customer has no shape.
 NO_SHAPE = ("no_readings", "all_zero", "too_few_days", "hours_missing")
 View = Literal["cumulated", "plain", "root"]
 _HOURS = [f"{hour:02d}" for hour in range(24)]
+_NOTHING = pd.DataFrame(
+    columns=["customer_id", "block", "used", "days", *(f"{kind}{h}" for kind in "et" for h in _HOURS)]
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,10 +62,18 @@ class Shapes:
             ``cumulated``: energy used up to each hour, so that the same bump an hour later is near (the distance of
             Cramér and von Mises; Székely and Rizzo 2013, doi:10.1016/j.jspi.2013.03.018); ``plain``: hour against hour;
             ``root``: square roots, which tame peaks.
+
+        Notes
+        -----
+        The default rests on two sets of customers whose kinds are known, and they disagree. Adjusted Rand index with those
+        kinds, k-means and Ward: sample utility, 9 groups, where customers of a kind differ by half an hour: cumulated 0.88
+        and 0.90, plain 0.65 and 0.66, root 0.67 and 0.68; 144 simulated buildings of 16 types, 16 groups, whose clocks all
+        agree: cumulated 0.65 and 0.68, plain 0.72 and 0.74, root 0.74 and 0.75. Cumulated loses least where it loses; where
+        all keep the same hours, root tells more apart. Smoothing over 1 to 3 hours lay between or below on both.
         """
         x = self.values.to_numpy(dtype=float)
         if view == "cumulated":
-            return np.asarray(np.cumsum(x.reshape(len(x), len(self.blocks), 24), axis=2).reshape(len(x), -1) / 24)
+            return np.asarray(np.cumsum(x.reshape(len(x), len(self.blocks), 24), axis=2).reshape(x.shape) / 24)
         if view == "root":
             return np.asarray(np.sqrt(x))
         if view != "plain":
@@ -110,12 +120,17 @@ def read_shapes(
     Raises
     ------
     SegmentError
-        If a day type is unknown, or hardly any customer has it.
+        If a day type is unknown, hardly any customer has it, or the period is none.
+
+    Notes
+    -----
+    A customer whose meter changed its interval counts with all its readings: energy and minutes are added hour by hour.
     """
-    blocks, days, parts = _blocks(day_types, by_season), lab.days(), []
-    for rows in (_within(part, since, until) for part in lab.parts()):
-        idle_days = lab.run(_near_zero_days(rows, lab.intervals(), near_zero))
-        for minutes in lab.intervals():
+    blocks, intervals, parts = _blocks(day_types, by_season), lab.intervals(), [_NOTHING]
+    days = lab.days() if intervals else None
+    for rows in (_within(part, since, until) for part in lab.parts()) if intervals else ():
+        idle_days = lab.run(_near_zero_days(rows, intervals, near_zero))
+        for minutes in intervals:
             parts.append(lab.run(_hour_sums(profiles.cells(rows, days, minutes), minutes, by_season)).assign(used=True))
             if len(idle_days):
                 few = rows.semi_join(ibis.memtable(idle_days), ["customer_id", "day"])
@@ -124,7 +139,7 @@ def read_shapes(
                 # Whole numbers: taken off again exactly.
                 parts.append(idle.set_index(["customer_id", "block"]).mul(-1).reset_index().assign(used=True))
     everyone = lab.run(lab.customers.select("customer_id"))["customer_id"].sort_values()
-    total = pd.concat(parts).groupby(["customer_id", "block", "used"]).sum()
+    total = pd.concat([part for part in parts if len(part)] or parts).groupby(["customer_id", "block", "used"]).sum()
     return _make(total, pd.Index(everyone, dtype=object), blocks, least_days)
 
 
@@ -157,7 +172,7 @@ def shapes_of_loads(
     used = any_use & (daily >= near_zero * usual[:, None])
     metered = any_use | (loads.coverage >= profiles.LEAST_COVERAGE)[:, None]
     kinds = np.array(loads.day_types)
-    season = np.array(SEASONS)[loads.days.month.to_numpy() % 12 // 3]
+    season = np.array(calendar.SEASONS)[loads.days.month.to_numpy() % 12 // 3]
     blocks, parts = _blocks(day_types, by_season), []
     for block in blocks:
         here = kinds == block.split("_")[-1]
@@ -179,16 +194,27 @@ def _blocks(day_types: Sequence[str], by_season: bool) -> tuple[str, ...]:
     strange = sorted(set(day_types) - set(DAYS_A_YEAR))
     if strange or not day_types:
         raise SegmentError(f"day_types: {strange[:1]} expected some of {', '.join(DAYS_A_YEAR)}")
-    return tuple(f"{s}_{d}" for s in SEASONS for d in day_types) if by_season else tuple(day_types)
+    return tuple(f"{s}_{d}" for s in calendar.SEASONS for d in day_types) if by_season else tuple(day_types)
+
+
+def need_shapes(shapes: Shapes) -> None:
+    """Refuse where nobody has a shape, and say why they have none."""
+    if not len(shapes.values):
+        reasons = ", ".join(f"{n} {why}" for why, n in shapes.apart.value_counts().items()) or "there is no customer"
+        raise SegmentError(f"shapes: no customer has one ({reasons}); bring readings of 14 days or more with use")
 
 
 def _within(rows: ir.Table, since: str | pd.Timestamp | None, until: str | pd.Timestamp | None) -> ir.Table:
     """Day rows of a period; whole months are told by the partition too, so that other files are not read."""
-    if since is not None:
-        first = pd.Timestamp(since)
+    try:
+        first, last = (None if day is None else pd.Timestamp(day) for day in (since, until))
+    except ValueError:
+        raise SegmentError(f"since, until: {since!r} and {until!r}, expected days as YYYY-MM-DD") from None
+    if first is not None and last is not None and first > last:
+        raise SegmentError(f"since, until: {since} and {until}, expected the first day before the last")
+    if first is not None:
         rows = rows.filter((rows.month >= f"{first:%Y-%m}") & (rows.day >= ibis.date(f"{first:%Y-%m-%d}")))
-    if until is not None:
-        last = pd.Timestamp(until)
+    if last is not None:
         rows = rows.filter((rows.month <= f"{last:%Y-%m}") & (rows.day <= ibis.date(f"{last:%Y-%m-%d}")))
     return rows
 
@@ -213,7 +239,7 @@ def _hour_sums(cell: ir.Table, interval_min: int, by_season: bool) -> ir.Table:
     block = cell.day_type
     if by_season:
         month = cell.month[5:7].cast("int64")
-        season = ibis.cases(*((month.isin([m for m in range(1, 13) if m % 12 // 3 == i]), s) for i, s in enumerate(SEASONS)))  # fmt: skip
+        season = ibis.cases(*((month.isin([m for m in range(1, 13) if m % 12 // 3 == i]), s) for i, s in enumerate(calendar.SEASONS)))  # fmt: skip
         block = season + "_" + cell.day_type
     rows = cell.mutate(block=block)
     sums = {"days": rows.days_metered.sum().cast("int64")}

@@ -102,7 +102,7 @@ def _by_words(customers: pd.DataFrame, read, name: str, column: str, names: dict
         frame = new.set_index("customer_id")
         code = read(frame).astype(object)
         known = code.notna() & (code != UNKNOWN)
-        if told:
+        if new is not customers:
             known &= code.isin(list(told))
         return by_rule(code, known, "not_stated")
 

@@ -130,7 +130,8 @@ def readable_features(values: pd.DataFrame) -> pd.DataFrame:
              for day in ("workday", "weekend")}  # fmt: skip
     if not hours["workday"]:
         raise SegmentError("values: expected columns workday_00 to workday_23; read the shapes with workdays")
-    day = values[hours["workday"]].to_numpy().reshape(len(values), -1, 24).mean(axis=1)
+    workdays = values[hours["workday"]].to_numpy(dtype=float)
+    day = workdays.reshape(len(values), workdays.shape[1] // 24, 24).mean(axis=1)
     share = day / np.maximum(day.sum(axis=1, keepdims=True), 1e-12)
     spans = {"night": (*range(7), 23), "morning": range(7, 11), "midday": range(11, 17), "evening": range(17, 23), "late_evening": range(20, 23)}  # fmt: skip
     table = {f"{name}_share": share[:, list(span)].sum(axis=1) for name, span in spans.items()}

@@ -7,6 +7,7 @@ from itertools import product
 
 import numpy as np
 import pandas as pd
+from scipy.stats import chi2
 
 from labkit.concentration import (
     TIERS,
@@ -45,7 +46,7 @@ def classify_tiers(
     Returns
     -------
     Segmentation
-        Rules decide, so certainty is 1. Profiles: ``total_yuan``, ``mean_yuan``, ``value_share``. Settings: the amounts from
+        Rules decide, so certainty is 1. Profiles: ``total_yuan``, ``mean_yuan``, ``amount_share``. Settings: the amounts from
         which A and B begin, by which new customers are given a tier. Extras: ``lorenz``, ``gini``, ``top_fifth``.
 
     Examples
@@ -105,8 +106,8 @@ def classify_tiers_over_time(
     -------
     Segmentation
         Certainty: the share of a customer's periods that it was in its present tier. Extras: ``tiers`` (customer x period),
-        ``moves`` between the last two whole periods (of `count_moves`), ``mobility`` (of `measure_mobility`), besides those of
-        `classify_tiers`.
+        besides those of `classify_tiers`; where there are two whole periods or more, of the last two ``moves`` (`count_moves`),
+        ``mobility`` (`measure_mobility`) and ``balance`` (`check_moves`).
     """
     need_columns(bills, ["customer_id", "period", amount], "bills")
     months = bills["period"].astype(str)
@@ -126,7 +127,8 @@ def classify_tiers_over_time(
     extras = {**last.extras, "tiers": tiers}
     if len(whole) > 1:
         before, after = tiers.iloc[:, -2], tiers.iloc[:, -1]
-        extras |= {"moves": count_moves(before, after), "mobility": measure_mobility(before, after, seed=seed)}
+        extras |= {"moves": count_moves(before, after), "mobility": measure_mobility(before, after, seed=seed),
+                   "balance": check_moves(before, after)}  # fmt: skip
     certainty = same.where(last.labels != UNKNOWN, 0.0).rename("certainty")
     return Segmentation(
         last.name, last.labels, certainty, last.names, last.profiles, last.assigner, last.why,
@@ -169,6 +171,51 @@ def measure_mobility(before: pd.Series, after: pd.Series, *, seed: int = 0, draw
     return Estimate(float(mobility(counts[None])[0]), float(low), float(high), n)
 
 
+def check_moves(before: pd.Series, after: pd.Series) -> pd.DataFrame:
+    """Whether moves between tiers balance: as many up as down (Bowker), as large tiers as before (Stuart and Maxwell).
+
+    Parameters
+    ----------
+    before, after : Series
+        Tier by customer_id; customers in both count.
+
+    Returns
+    -------
+    DataFrame
+        ``balance`` (``bowker``: each pair of tiers changes as many customers one way as the other; ``stuart_maxwell``: the tiers
+        keep their sizes), ``statistic`` (chi-square), ``freedom_count``, ``p_value`` (1 where nobody moved), ``moved_count``.
+
+    Notes
+    -----
+    Customers are independent of each other under the tests; tiers by share of the total are not quite, since one who grows
+    moves the cut for all. The chi-square is rough with fewer than some 10 moves a pair. Pairs of tiers without a move give
+    no degree of freedom. Bowker (1948), doi:10.2307/2280710; Maxwell (1970), doi:10.1192/bjp.116.535.651.
+
+    Examples
+    --------
+    >>> moved = check_moves(pd.Series(list("AAAABBBB")), pd.Series(list("AABBABBB")))
+    >>> moved["statistic"].round(2).tolist(), moved["moved_count"].tolist()
+    ([0.33, 0.33], [3, 3])
+    """
+    both = pd.concat([before.rename("before"), after.rename("after")], axis=1).dropna()
+    codes = sorted(set(both["before"]) | set(both["after"]))
+    n = pd.crosstab(both["before"], both["after"]).reindex(index=codes, columns=codes, fill_value=0).to_numpy(float)
+    pairs = np.triu_indices(len(codes), 1)
+    up, down = n[pairs], n.T[pairs]
+    any_move = up + down > 0
+    bowker = float(((up - down)[any_move] ** 2 / (up + down)[any_move]).sum())
+    d = n.sum(axis=1) - n.sum(axis=0)
+    spread = np.diag(n.sum(axis=1) + n.sum(axis=0)) - n - n.T
+    # The rows of the spread add up to nothing, so it is inverted on what it spans.
+    maxwell = float(d @ np.linalg.pinv(spread, hermitian=True) @ d) if len(d) else 0.0
+    freedom = (int(any_move.sum()), int(np.linalg.matrix_rank(spread, hermitian=True)) if len(d) else 0)
+    rows = [
+        (name, value, df, float(chi2.sf(value, df)) if df else 1.0, int((up + down).sum()))
+        for name, value, df in zip(("bowker", "stuart_maxwell"), (bowker, maxwell), freedom)
+    ]
+    return pd.DataFrame(rows, columns=["balance", "statistic", "freedom_count", "p_value", "moved_count"])
+
+
 def classify_growth(before: pd.Series, after: pd.Series, *, top: float = 0.2, steady: float = 0.05) -> Segmentation:
     """Contribution and growth: the largest part of the customers and the rest, growing, steady or shrinking.
 
@@ -180,6 +227,16 @@ def classify_growth(before: pd.Series, after: pd.Series, *, top: float = 0.2, st
         Share of the customers that counts as large.
     steady : float
         Change within this part of the amount before is none.
+
+    Returns
+    -------
+    Segmentation
+        Profiles: ``amount_share`` before, ``group_change_share`` of the group's amount, ``contribution_share``: the group's change over
+        what all brought before, so that groups, and those not there before (in the settings), add up to the growth of all.
+
+    Notes
+    -----
+    Who was large by chance tends to shrink (regression to the mean), so large customers shrink a little without any cause.
     """
     both = pd.DataFrame({"before": before, "after": after}).rename_axis("customer_id")
     if not 0 < top < 1 or steady < 0 or not (both["before"] > 0).any():
@@ -198,9 +255,15 @@ def classify_growth(before: pd.Series, after: pd.Series, *, top: float = 0.2, st
     pairs = product(("large", "small"), ("growing", "steady", "shrinking"))
     names = {f"{s}_{w}": (f"{words[s][0]}, {words[w][0]}", f"{words[s][1]}·{words[w][1]}") for s, w in pairs}
     labels, certainty, why = place(both)
-    sums = both.fillna(0.0).groupby(labels).sum().drop(index=UNKNOWN, errors="ignore")
-    profiles = pd.DataFrame({"value_share": sums["before"] / sums["before"].sum(), "growth_share": sums["after"] / sums["before"] - 1})  # fmt: skip
-    settings = {"top": top, "steady": steady, "large_from_yuan": round(limit, 2)}
+    every = both.fillna(0.0).groupby(labels).sum()
+    sums, whole = every.drop(index=UNKNOWN, errors="ignore"), float(every["before"].sum())
+    profiles = pd.DataFrame({
+        "amount_share": sums["before"] / whole, "group_change_share": sums["after"] / sums["before"] - 1,
+        "contribution_share": (sums["after"] - sums["before"]) / whole,
+    })  # fmt: skip
+    new = float(every["after"].get(UNKNOWN, 0.0))
+    settings = {"top": top, "steady": steady, "large_from_yuan": round(limit, 2), "not_there_before_yuan": round(new, 2),
+                "not_there_before_contribution_share": round(new / whole, 4)}  # fmt: skip
     return Segmentation("growth", labels, certainty, names, profiles, place, why, settings)
 
 
@@ -221,6 +284,6 @@ def _result(
 ) -> Segmentation:  # fmt: skip
     group = known.groupby(labels[known.index])
     profiles = pd.DataFrame(
-        {"total_yuan": group.sum(), "mean_yuan": group.mean(), "value_share": group.sum() / known.sum()}
+        {"total_yuan": group.sum(), "mean_yuan": group.mean(), "amount_share": group.sum() / known.sum()}
     )
     return Segmentation(name, labels, certainty, names, profiles, place, why, settings, extras)

@@ -150,6 +150,11 @@ energy, highest, minutes = by["wh"].sum(), by["wh"].max(), by["interval_min"].su
             "loyalty.driver_importance(y, x, draws=200)", 2, None,
             "import numpy as np, pandas as pd; from labkit import loyalty; rng = np.random.default_rng(1); x = pd.DataFrame(rng.normal(size=(5000, 14)) @ rng.normal(size=(14, 14))); y = x.sum(axis=1) + rng.normal(size=5000)",
         ),
+        Case(
+            "segments: 100,000 typical days of 48 half-hours in 8 groups by each method",
+            "for method in METHODS: found = group_points(days, 8, method, seed=1); assert len(set(found.labels.tolist())) == 8", 60, None,
+            "from labkit.segments import METHODS, group_points; from tests.benchmarks.data import make_days; days = make_days(100_000)",
+        ),
         Case("Ctrl-C: from the signal to the stopped query", _CTRL_C, 1, None),
     ]  # fmt: skip
 

@@ -75,3 +75,18 @@ def open_bills(folder: Path) -> Books:
         backend.raw_sql(f"CREATE VIEW {name} AS SELECT * FROM '{folder / name}.parquet'")
     tables = backend.table("bills"), backend.table("payments")
     return Books(*tables, None, dt.date(2025, 12, 31), lambda table: backend.to_pyarrow(table).to_pandas())
+
+
+def make_days(customers: int, seed: int = 5) -> np.ndarray:
+    """Typical days of customers, 48 half-hours each, around eight kinds; each customer a little early or late."""
+    rng = np.random.default_rng(seed)
+    kinds = [(18, 23), (8, 18), (6, 22), (9, 21), (23, 31), (0, 24), (5, 10), (11, 14)]
+    start, end = (
+        np.array(kinds)[rng.integers(0, len(kinds), customers)].T[:, :, None] + rng.normal(0, 0.5, customers)[:, None]
+    )
+    hours = (np.arange(48) + 0.5) / 2
+    days = 0.3 + sum(
+        1 / (1 + np.exp(-5 * (hours + w - start))) - 1 / (1 + np.exp(-5 * (hours + w - end))) for w in (-24, 0, 24)
+    )
+    days = days * rng.lognormal(0, 0.15, days.shape)
+    return np.asarray(days / days.mean(axis=1, keepdims=True))

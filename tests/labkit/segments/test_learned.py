@@ -11,8 +11,10 @@ import pytest
 
 import labkit
 from labkit.profiles import HourlyLoads
+from labkit.segments.behaviour import classify_shapes
 from labkit.segments.errors import SegmentError
 from labkit.segments.learned import LEARNED_METHODS, LearnedMethod, learn_classes, shape_features
+from labkit.segments.naming import kind_of_day, mean_day
 from labkit.segments.shapes import Shapes, shapes_of_loads
 from tests.labkit.segments.cases import KINDS, made_shapes
 
@@ -25,7 +27,9 @@ def shapes_of_buildings(frame: pd.DataFrame) -> tuple[Shapes, pd.Series, pd.Seri
     frame = frame.sort_values(["customer_id", "hour"])
     about = frame.drop_duplicates("customer_id").set_index("customer_id")
     kwh = frame["share_of_year"].to_numpy().reshape(len(about), -1, 24)
-    days = pd.date_range("2006-01-01", periods=kwh.shape[1])
+    days = pd.Timestamp("2006-01-01") + pd.to_timedelta(
+        sorted((frame["hour"] // 24 - frame["hour"].min() // 24).unique()), "D"
+    )
     kinds = tuple("weekend" if day.weekday() > 4 else "workday" for day in days)
     shapes = shapes_of_loads(HourlyLoads(about.index.to_numpy(), days, kinds, kwh, np.ones(len(about))))
     return shapes, about["building_type"], about["city"]
@@ -63,6 +67,39 @@ def test_reference_buildings_of_a_city_never_seen() -> None:
     shapes, types, cities = shapes_of_buildings(frame)
     found = learn_classes(shape_features(shapes), types, "logit", groups=cities, target="building_type")
     assert found.accuracy.value >= 0.97
+
+
+def test_buildings_of_cities_never_seen_with_noise_and_fewer_days() -> None:
+    # Robust, not tuned: two cities held out at a time, every hour off by some 5 %, four days of five.
+    frame = pd.read_parquet(BUILDINGS) if BUILDINGS.is_file() else made_buildings(9)
+    rng = np.random.default_rng(4)
+    noisy = frame.assign(share_of_year=frame["share_of_year"] * rng.lognormal(0, 0.05, len(frame)))
+    last = int(frame["hour"].max()) // 24
+    kept = np.sort(rng.choice(last + 1, round(0.8 * (last + 1)), replace=False))
+    for changed in (noisy, noisy[(noisy["hour"] // 24).isin(kept)]):
+        shapes, types, cities = shapes_of_buildings(changed)
+        pairs = cities.map({city: i // 2 for i, city in enumerate(sorted(cities.unique()))})
+        found = learn_classes(shape_features(shapes), types, groups=pairs, target="building_type")
+        # 0.975 on the mean over all 36 pairs of cities; this pairing leaves out Miami with Las Vegas.
+        assert found.accuracy.value >= 0.93 and found.accuracy.high <= 1
+
+
+def test_a_year_of_one_customer_is_a_shape_and_can_be_told() -> None:
+    # A column of 8,760 hourly kW, as of a single meter; the real one where it is at hand.
+    path = Path(os.environ.get("LABKIT_LOAD", "load_commercial_8760.csv"))
+    hours = np.arange(8760)
+    made = 50 + 100.0 * ((hours % 24 > 7) & (hours % 24 < 18) & (hours // 24 % 7 < 5))
+    kw = pd.read_csv(path, header=None).iloc[:, 0].to_numpy(dtype=float) if path.is_file() else made
+    days = pd.date_range("2018-01-01", periods=365)  # a Monday
+    kinds = tuple("weekend" if day.weekday() > 4 else "workday" for day in days)
+    one = shapes_of_loads(HourlyLoads(np.array(["C1"]), days, kinds, kw.reshape(1, 365, 24), np.ones(1)))
+    assert one.apart.empty and one.scale_kw.iloc[0] == pytest.approx(kw.mean(), rel=0.02)
+    assert kind_of_day(mean_day(one.values.iloc[0])) in ("daytime", "long_day")
+    shapes, kinds_known = made_shapes(12)
+    told = learn_classes(shape_features(shapes), kinds_known).segmentation.assign(shape_features(one))
+    assert told["group"].iloc[0] in ("day", "flat") and 0 < told["certainty"].iloc[0] <= 1
+    with pytest.raises(SegmentError, match="1 different shapes"):
+        classify_shapes(one, 2, seed=1)
 
 
 def test_new_customers_and_those_that_cannot_be_learned() -> None:

@@ -28,6 +28,9 @@ def frame(**days: tuple[np.ndarray, float]) -> pd.DataFrame:
         (day((8, 12), (13, 17)), "daytime"),
         (day((6, 22)), "two_shifts"),
         (day((9, 22)), "long_day"),
+        (day((10, 21)), "long_day"),  # a shop
+        (day((7, 19)), "daytime"),  # an office that opens long
+        (day((6, 22)) + day((11, 13), (18, 20), height=0.8), "long_day"),  # meals from morning to night are no shifts
         (day((0, 7), (22, 24)), "night"),
         (day((7, 10), (18, 22)), "morning_evening"),
         (day((11, 14), (17, 21)), "noon_evening"),
@@ -56,9 +59,9 @@ def test_names_are_unique_and_say_what_tells_apart() -> None:
         )
     )
     assert names["a"] == ("Daytime", "日间型") and names["b"] == ("Daytime, quiet weekends", "日间型·周末低")
-    assert names["c"] == ("Evening peak 1", "晚高峰型1") and names["d"][1] == "晚高峰型2"
+    assert names["c"] == ("Evening peak (1)", "晚高峰型（1）") and names["d"][1] == "晚高峰型（2）"
     assert names["e"] == ("Two shifts", "两班制")
-    assert make_unique({"a": ("A", "甲"), "b": ("B", "甲")})["b"] == ("B 1", "甲1")
+    assert make_unique({"a": ("A", "甲"), "b": ("B", "甲")})["b"] == ("B (1)", "甲（1）")
 
 
 def test_mean_day_takes_the_seasons_together() -> None:
