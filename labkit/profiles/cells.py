@@ -15,6 +15,7 @@ from labkit.store import SLOT_COLUMNS
 
 #: Period -> the share it counts in; sharp hours are peak hours that cost more.
 PERIOD_SHARES = {"peak": ("sharp", "peak"), "flat": ("flat",), "valley": ("valley", "deep_valley")}
+_KEYS = ("customer_id", "month", "day_type")
 HOURS = tuple(f"{hour:02d}" for hour in range(24))
 
 
@@ -95,25 +96,31 @@ def _sums(cell: ir.Table, interval_min: int, periods: calendar.PeriodRules) -> i
     numbers = [name[1:] for name in SLOT_COLUMNS[: 1440 // interval_min]]
     hour = {h: numbers[int(h) * width : (int(h) + 1) * width] for h in HOURS}
     by_hour = cell.select(
-        "customer_id",
-        "month",
-        "day_type",
+        *_KEYS,
         "days_metered",
-        interval_min=ibis.literal(interval_min, "int64"),
         idle_minutes=reduce(add, (cell[f"n{n}"] * (cell[f"s{n}"] == 0).cast("int64") for n in numbers)) * interval_min,
         **{f"e{h}": reduce(add, (cell[f"s{n}"] for n in mine)) for h, mine in hour.items()},
         **{f"t{h}": reduce(add, (cell[f"n{n}"] for n in mine)) * interval_min for h, mine in hour.items()},
         **{f"h{h}": ibis.greatest(*(cell[f"m{n}"] for n in mine)).cast("int64") * width for h, mine in hour.items()},
-        **{f"{name}_wh": _period_sum(cell, interval_min, periods, parts) for name, parts in PERIOD_SHARES.items()},
+        **{f"{name}_wh": _period_sum(cell, interval_min, periods, PERIOD_SHARES[name]) for name in ("peak", "valley")},
     )
-    highest = ibis.greatest(*(by_hour[f"h{h}"] for h in HOURS))
-    table = by_hour.mutate(
-        wh=reduce(add, (by_hour[f"e{h}"] for h in HOURS)),
+    wh = reduce(add, (by_hour[f"e{h}"] for h in HOURS))
+    table = by_hour.select(
+        *_KEYS,
+        *("days_metered", "idle_minutes", "peak_wh", "valley_wh"),
+        *(f"{kind}{h}" for kind in "et" for h in HOURS),
+        *(f"h{h}" for h in HOURS),
+        wh=wh,
+        # The periods cover the day.
+        flat_wh=wh - by_hour.peak_wh - by_hour.valley_wh,
         minutes=reduce(add, (by_hour[f"t{h}"] for h in HOURS)),
-        highest_w=highest,
-        highest_hour=ibis.cases(*((by_hour[f"h{h}"] == highest, int(h)) for h in HOURS)).cast("int64"),
+        highest_w=ibis.greatest(*(by_hour[f"h{h}"] for h in HOURS)),
     )
-    return table.drop(*(f"h{h}" for h in HOURS))
+    return table.select(
+        *(name for name in table.columns if name[0] != "h" or name == "highest_w"),
+        interval_min=ibis.literal(interval_min, "int64"),
+        highest_hour=ibis.cases(*((table[f"h{h}"] == table.highest_w, int(h)) for h in HOURS)).cast("int64"),
+    )
 
 
 def _period_sum(

@@ -21,6 +21,8 @@ from labkit.profiles.weather import degree_months, weather_response
 NIGHT_HOURS = ("23", "00", "01", "02", "03", "04", "05", "06")
 #: Days below which a profile says little of a customer.
 FEW_DAYS = 14
+#: More than any month and hour makes as one number: 32 hours to a month counted from the year 0.
+_WHEN = 1 << 21
 _SUMMED = ("days_metered", "minutes", "idle_minutes", "wh", *(f"{name}_wh" for name in PERIOD_SHARES))
 
 
@@ -53,39 +55,8 @@ def features(sums: ir.Table, peak: SystemPeak | None = None) -> ir.Table:
     -----
     Sums are whole numbers and only quotients are not, so that engines agree bit for bit.
     """
-    total = _typical_workday(_totals(sums, peak))
-    mean_w = _per(total.wh, total.minutes, 60)
-    at_peak = {} if peak is None else {"coincidence": _per(total.at_peak_wh, total.at_peak_min, 60) / _double(total.highest_w.nullif(0))}  # fmt: skip
-    shares = {f"{name}_share": _per(total[f"{name}_wh"], total.wh) for name in PERIOD_SHARES}
-    mild = _per(total.mild_wh, total.mild_min)
-    weekend, workday = _per(total.weekend_wh, total.weekend_min), _per(total.workday_wh, total.workday_min)
-    table = total.select(
-        "customer_id",
-        "days_metered",
-        load_flag=_flag(total),
-        hours_metered=total.minutes / _number(60),
-        gap_share=1 - _per(total.minutes, total.days_metered * 1440),
-        zero_share=_per(total.idle_minutes, total.minutes),
-        energy_kwh=total.wh / _number(1000),
-        energy_per_day_kwh=mean_w * 24 / _number(1000),
-        maximum_demand_kw=total.highest_w / _number(1000),
-        load_factor=mean_w / _double(total.highest_w.nullif(0)),
-        **shares,
-        night_energy_share=_per(reduce(add, (total[f"e{h}"] for h in NIGHT_HOURS)), total.wh),
-        weekend_ratio=weekend / workday.nullif(0),
-        summer_ratio=_per(total.summer_wh, total.summer_min) / mild.nullif(0),
-        winter_ratio=_per(total.winter_wh, total.winter_min) / mild.nullif(0),
-        base_load_kw=total.base_load_kw,
-        base_load_share=total.base_load_share,
-        peak_hour=total.peak_hour,
-        ramp_kw_per_h=total.ramp_kw_per_h,
-        hour_variation=total.hour_variation,
-        **at_peak,
-    )
-    top, months = _when_highest(sums), monthly_features(sums)
-    for other in (top, months):
-        table = table.left_join(other, "customer_id").drop("customer_id_right")
-    return table
+    table = _typical_workday(_describe(_totals(sums, peak), peak is not None))
+    return table.left_join(monthly_features(sums), "customer_id").drop("customer_id_right")
 
 
 def load_features(lab: Lab, periods: calendar.PeriodRules | None = None) -> pd.DataFrame:
@@ -160,57 +131,89 @@ def _totals(sums: ir.Table, peak: SystemPeak | None) -> ir.Table:
         "mild": month.isin([3, 4, 5, 9, 10, 11]),
     }
     parts = {name: sums[name].sum().cast("int64") for name in _SUMMED}
+    parts["night_wh"] = reduce(add, (sums[f"e{h}"] for h in NIGHT_HOURS)).sum().cast("int64")
     for name, here in spans.items():
         parts[f"{name}_wh"] = sums.wh.sum(where=here).fill_null(0).cast("int64")
         parts[f"{name}_min"] = sums.minutes.sum(where=here).fill_null(0).cast("int64")
     for h in HOURS:
-        parts[f"e{h}"] = sums[f"e{h}"].sum().cast("int64")
-        parts[f"we{h}"] = sums[f"e{h}"].sum(where=spans["workday"]).fill_null(0).cast("int64")
-        parts[f"wt{h}"] = sums[f"t{h}"].sum(where=spans["workday"]).fill_null(0).cast("int64")
+        parts[f"e{h}"] = sums[f"e{h}"].sum(where=spans["workday"]).fill_null(0).cast("int64")
+        parts[f"t{h}"] = sums[f"t{h}"].sum(where=spans["workday"]).fill_null(0).cast("int64")
     if peak is not None:
         here = (sums.month == peak.month) & (sums.day_type == peak.day_type)
         parts["at_peak_wh"] = sums[f"e{peak.hour:02d}"].sum(where=here).fill_null(0).cast("int64")
         parts["at_peak_min"] = sums[f"t{peak.hour:02d}"].sum(where=here).fill_null(0).cast("int64")
     return sums.group_by("customer_id").aggregate(
-        highest_w=sums.highest_w.max(),
+        top=_top(sums).max(),
         shortest_min=sums.interval_min.min(),
         longest_min=sums.interval_min.max(),
         **parts,
     )
 
 
-def _typical_workday(total: ir.Table) -> ir.Table:
-    """Base load, ramp, highest hour and variation of the typical workday; missing where an hour has no reading."""
-    # Step by step: each step's columns are worked out once, whatever asks for them afterwards.
-    table = total.mutate(**{f"w{h}": _per(total[f"we{h}"], total[f"wt{h}"], 60) for h in HOURS})
-    watts = [table[f"w{h}"] for h in HOURS]
-    table = table.mutate(
-        low=ibis.least(*watts), high=ibis.greatest(*watts), mean_w=reduce(add, watts) / 24,
-        steepest=ibis.greatest(*((watts[h] - watts[h - 1]).abs() for h in range(24))),
-    )  # fmt: skip
-    watts = [table[f"w{h}"] for h in HOURS]
-    squares = reduce(add, ((w - table.mean_w) * (w - table.mean_w) for w in watts))
-    first = ibis.cases(*((w == table.high, int(h)) for h, w in zip(HOURS, watts))).cast("float64")
-    # The sum of all hours is missing where one is.
-    whole, nothing = table.mean_w.notnull(), ibis.null("float64")
-    return table.mutate(
-        base_load_kw=whole.ifelse(table.low / _number(1000), nothing),
-        base_load_share=table.low / table.mean_w.nullif(0),
-        peak_hour=(table.mean_w > 0).ifelse(first, nothing),
-        ramp_kw_per_h=whole.ifelse(table.steepest / _number(1000), nothing),
-        hour_variation=(squares / 24).sqrt() / table.mean_w.nullif(0),
+def _top(sums: ir.Table) -> ir.IntegerValue:
+    """Highest demand and when it was in one whole number, so that the greatest is the highest and of equal ones the first."""
+    month = sums.month[0:4].cast("int64") * 12 + sums.month[5:7].cast("int64") - 1
+    return sums.highest_w * _WHEN + (_WHEN - 1 - (month * 32 + sums.highest_hour))
+
+
+def _describe(total: ir.Table, with_peak: bool) -> ir.Table:
+    """Features that are quotients of the totals, beside the hours of workdays [W]."""
+    highest_w, when = total.top // _WHEN, _WHEN - 1 - total.top % _WHEN
+    month, used = when // 32, highest_w > 0
+    month_text = (month // 12).cast("string") + "-" + (month % 12 + 101).cast("string")[1:3]
+    mean_w, highest = _per(total.wh, total.minutes, 60), _double(highest_w.nullif(0))
+    mild = _per(total.mild_wh, total.mild_min).nullif(0)
+    workday = _per(total.workday_wh, total.workday_min).nullif(0)
+    at_peak = {"coincidence": _per(total.at_peak_wh, total.at_peak_min, 60) / highest} if with_peak else {}
+    return total.select(
+        "customer_id",
+        "days_metered",
+        load_flag=_flag(total),
+        hours_metered=total.minutes / _number(60),
+        gap_share=1 - _per(total.minutes, total.days_metered * 1440),
+        zero_share=_per(total.idle_minutes, total.minutes),
+        energy_kwh=total.wh / _number(1000),
+        energy_per_day_kwh=mean_w * 24 / _number(1000),
+        maximum_demand_kw=highest_w / _number(1000),
+        maximum_demand_month=used.ifelse(month_text, ibis.null("string")),
+        maximum_demand_hour=used.ifelse((when % 32).cast("float64"), ibis.null("float64")),
+        load_factor=mean_w / highest,
+        **{f"{name}_share": _per(total[f"{name}_wh"], total.wh) for name in PERIOD_SHARES},
+        night_energy_share=_per(total.night_wh, total.wh),
+        weekend_ratio=_per(total.weekend_wh, total.weekend_min) / workday,
+        summer_ratio=_per(total.summer_wh, total.summer_min) / mild,
+        winter_ratio=_per(total.winter_wh, total.winter_min) / mild,
+        **at_peak,
+        **{f"w{h}": _per(total[f"e{h}"], total[f"t{h}"], 60) for h in HOURS},
     )
 
 
-def _when_highest(sums: ir.Table) -> ir.Table:
-    """Month and hour of the highest demand; of equal ones the first."""
-    used = sums.filter(sums.highest_w > 0)
-    order = [ibis.desc("highest_w"), "month", "day_type", "highest_hour", "interval_min"]
-    ranked = used.mutate(place=ibis.row_number().over(ibis.window(group_by="customer_id", order_by=order)))
-    return ranked.filter(ranked.place == 0).select(
-        "customer_id",
-        maximum_demand_month=ranked.month,
-        maximum_demand_hour=ranked.highest_hour.cast("float64"),
+def _typical_workday(table: ir.Table) -> ir.Table:
+    """Base load, ramp, highest hour and variation of the typical workday; missing where an hour has no reading."""
+    hours = [f"w{h}" for h in HOURS]
+    kept = [name for name in table.columns if name not in hours]
+    watts = [table[name] for name in hours]
+    # Step by step: each step's columns are worked out once, whatever asks for them afterwards.
+    table = table.select(
+        *kept,
+        *hours,
+        low=ibis.least(*watts),
+        high=ibis.greatest(*watts),
+        mean_w=reduce(add, watts) / 24,
+        steepest=ibis.greatest(*((watts[h] - watts[h - 1]).abs() for h in range(24))),
+    )
+    watts = [table[name] for name in hours]
+    squares = reduce(add, ((w - table.mean_w) * (w - table.mean_w) for w in watts))
+    first = ibis.cases(*((w == table.high, h) for h, w in enumerate(watts))).cast("float64")
+    # The sum of all hours is missing where one is.
+    whole, nothing = table.mean_w.notnull(), ibis.null("float64")
+    return table.select(
+        *kept,
+        base_load_kw=whole.ifelse(table.low / _number(1000), nothing),
+        base_load_share=whole.ifelse(table.low / table.mean_w.nullif(0), nothing),
+        peak_hour=(table.mean_w > 0).ifelse(first, nothing),
+        ramp_kw_per_h=whole.ifelse(table.steepest / _number(1000), nothing),
+        hour_variation=(squares / 24).sqrt() / table.mean_w.nullif(0),
     )
 
 
