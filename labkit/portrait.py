@@ -13,6 +13,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from labkit import profiles
+from labkit.engine import round_to, sum_exactly
 from labkit.lab import Lab
 from labkit.schema import TABLES
 
@@ -141,15 +142,15 @@ def _master(lab: Lab) -> ir.Table:
     since = ibis.greatest(customers.connected_on.fill_null(first), first)
     days = until.delta(since, unit="day") + customers.left_on.isnull().ifelse(1, 0)
     return customers.mutate(
-        tenure_years=(until.delta(customers.connected_on, unit="day") / 365.25).round(2),
-        contract_left_years=(customers.contract_end_on.delta(last, unit="day") / 365.25).round(2),
+        tenure_years=round_to(until.delta(customers.connected_on, unit="day") / 365.25, 2),
+        contract_left_years=round_to(customers.contract_end_on.delta(last, unit="day") / 365.25, 2),
         active=customers.left_on.isnull() | (customers.left_on > last),
         expected_days=ibis.greatest(days, 0),
     )
 
 
 def _loads(lab: Lab) -> ir.Table:
-    if lab.manifest.buckets == 1:
+    if len(lab.parts()) == 1:
         return profiles.features(profiles.monthly_sums(lab))
     return ibis.memtable(profiles.load_features(lab))
 
@@ -162,13 +163,13 @@ def _bills(lab: Lab) -> ir.Table:
     reactive = bills.kvarh.notnull()
     total = bills.group_by("customer_id").aggregate(
         bills_count=bills.count(),
-        billed_kwh=bills.kwh.sum().round(2),
-        billed_yuan=bills.total_yuan.sum().round(2),
-        with_kvarh_kwh=bills.kwh.sum(where=reactive).round(3),
-        sum_kvarh=bills.kvarh.sum().round(3),
-        recent_kwh=bills.kwh.sum(where=recent).round(3),
+        billed_kwh=round_to(sum_exactly(bills.kwh, 3), 2),
+        billed_yuan=sum_exactly(bills.total_yuan, 2),
+        with_kvarh_kwh=sum_exactly(bills.kwh, 3, reactive),
+        sum_kvarh=sum_exactly(bills.kvarh, 3),
+        recent_kwh=sum_exactly(bills.kwh, 3, recent),
         recent_count=bills.count(where=recent),
-        earlier_kwh=bills.kwh.sum(where=earlier).round(3),
+        earlier_kwh=sum_exactly(bills.kwh, 3, earlier),
         earlier_count=bills.count(where=earlier),
     )
     apparent = (total.with_kvarh_kwh * total.with_kvarh_kwh + total.sum_kvarh * total.sum_kvarh).sqrt()
@@ -180,8 +181,8 @@ def _bills(lab: Lab) -> ir.Table:
         "billed_kwh",
         "billed_yuan",
         average_price_yuan_per_kwh=total.billed_yuan / total.billed_kwh.nullif(0),
-        average_power_factor=(total.with_kvarh_kwh / apparent.nullif(0)).round(4),
-        billed_growth_share=whole.ifelse(growth, ibis.null("float64")).round(4),
+        average_power_factor=round_to(total.with_kvarh_kwh / apparent.nullif(0), 4),
+        billed_growth_share=round_to(whole.ifelse(growth, ibis.null("float64")), 4),
     )
 
 
@@ -198,7 +199,7 @@ def settled_bills(lab: Lab) -> ir.Table:
     bills, payments = lab.bills, lab.payments
     last = ibis.date(lab.manifest.tables["payments"].last or lab.period[1])
     paid = payments.group_by("bill_id").aggregate(
-        paid_yuan=payments.amount_yuan.sum(), last_paid_on=payments.paid_on.max()
+        paid_yuan=sum_exactly(payments.amount_yuan, 2), last_paid_on=payments.paid_on.max()
     )
     due = bills.filter(bills.due_on <= last, bills.total_yuan > 0)
     joined = due.left_join(paid, "bill_id")
@@ -220,10 +221,7 @@ def _payments(lab: Lab) -> ir.Table:
     habits = bills.group_by("customer_id").aggregate(
         late_share=late.cast("float64").mean(),
         mean_days_late=bills.days_late.cast("float64").mean(),
-        unpaid_yuan=(bills.total_yuan - bills.paid_yuan)
-        .sum(where=late & bills.settled_on.isnull())
-        .fill_null(0.0)
-        .round(2),
+        unpaid_yuan=sum_exactly(bills.total_yuan - bills.paid_yuan, 2, late & bills.settled_on.isnull()).fill_null(0.0),
     )
     known = paid.filter(paid.channel.notnull())
     counted = known.group_by(["customer_id", "channel"]).aggregate(n=known.count())
