@@ -31,13 +31,12 @@ LEAST_JAVA = 17
 _INSTALL_JAVA = (
     "install it (Debian, Ubuntu: apt-get install openjdk-17-jre-headless; conda: openjdk=17), or point JAVA_HOME to it"
 )
+_JAVA_OPTIONS = "spark.driver.extraJavaOptions"
 #: Local wall time without a zone, as the store keeps it; errors instead of silent nulls, as DuckDB gives them.
 _SESSION_SETTINGS = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.timestampType": "TIMESTAMP_NTZ",
     "spark.sql.ansi.enabled": "true",
-    # Day rows have 101 columns; above this many Spark would leave its columnar reader.
-    "spark.sql.codegen.maxFields": "1000",
 }
 
 
@@ -165,6 +164,7 @@ def require_pyspark(*, java: bool = True) -> None:
     with warnings.catch_warnings():
         # Said of PySpark's ways by way of pandas, which are not taken here: everything goes through Arrow.
         warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        import ibis.backends.pyspark  # noqa: F401 - both warn while they are imported
         import pyspark.sql.classic.dataframe
 
     if int(pyspark.__version__.split(".")[0]) < 4:
@@ -225,7 +225,7 @@ def _set_up(session: Any) -> Any:
     return session
 
 
-def _settings(master: str, folder: Path, memory_mb: int) -> dict[str, str]:
+def _settings(master: str, folder: Path, memory_mb: int, config: Mapping[str, str]) -> dict[str, str]:
     cores = os.cpu_count() or 1
     here = {
         "spark.driver.bindAddress": "127.0.0.1",
@@ -240,11 +240,12 @@ def _settings(master: str, folder: Path, memory_mb: int) -> dict[str, str]:
         "spark.ui.showConsoleProgress": "false",
         "spark.log.level": "ERROR",
         "spark.driver.memory": f"{memory_mb}m",
-        "spark.driver.extraJavaOptions": f'-Djava.io.tmpdir="{folder}"',
         "spark.local.dir": str(folder),
         "spark.sql.warehouse.dir": str(folder / "warehouse"),
         "spark.sql.catalogImplementation": "in-memory",
         **(here if master.startswith("local") else {}),
+        **config,
+        _JAVA_OPTIONS: f'-Djava.io.tmpdir="{folder}" {config.get(_JAVA_OPTIONS, "")}',
     }
 
 
@@ -255,7 +256,7 @@ def _start(master: str, memory_mb: int, config: Mapping[str, str]) -> _Started:
     if master.startswith("spark://"):
         require_listener(master, 7077)
     folder = private_spill_folder()
-    conf = SparkConf(loadDefaults=False).setAll(list((_settings(master, folder, memory_mb) | dict(config)).items()))
+    conf = SparkConf(loadDefaults=False).setAll(list(_settings(master, folder, memory_mb, config).items()))
     launched = SparkContext._gateway is None
     try:
         with _kept_signals(), (folder / "spark.log").open("w") as log:

@@ -48,6 +48,8 @@ def connect_port() -> int:
 def spark(spark_there: None, store: Path, connect_port: int) -> Iterator[Lab]:
     config = {
         "spark.sql.shuffle.partitions": "2",
+        # Compiling well what runs once takes half of the time.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
         "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(connect_port),

@@ -50,9 +50,7 @@ def test_cells_and_what_follows_from_them(duck: Lab, spark: Lab) -> None:
     minutes = duck.intervals()[-1]
     assert_same(duck, spark, lambda lab: lab.run(profiles.cells(lab.readings, lab.days(), minutes)), KEY)
     assert_same(duck, spark, lambda lab: lab.run(profiles.monthly_sums(lab)), KEY)
-    assert_same(duck, spark, lambda lab: lab.run(profiles.monthly_energy(profiles.monthly_sums(lab))), KEY[:2])
-    found = assert_same(duck, spark, lambda lab: lab.run(profiles.features(profiles.monthly_sums(lab))), KEY[:1])
-    pd.testing.assert_frame_equal(profiles.load_features(spark), found, check_exact=True)
+    assert_same(duck, spark, profiles.load_features)
 
 
 def test_daily_energy_typical_days_and_loads(duck: Lab, spark: Lab) -> None:
@@ -84,10 +82,9 @@ def test_tags_by_rules(duck: Lab, spark: Lab) -> None:
     pd.testing.assert_frame_equal(found.to_frame(), expected.to_frame())
 
 
-def test_rules_bills_and_prices_are_checked(duck: Lab, spark: Lab) -> None:
+def test_rules_and_bills_are_checked(duck: Lab, spark: Lab) -> None:
     assert_same(duck, spark, quality.check_rules)
     assert_same(duck, spark, quality.reconcile_bills)
-    assert_same(duck, spark, quality.reprice_bills)
 
 
 @pytest.fixture(scope="module")
@@ -123,6 +120,12 @@ def test_broken_rules_are_counted_alike(both: tuple[Lab, Lab]) -> None:
     rules = assert_same(*both, quality.check_rules).set_index("rule")["broken_count"].to_dict()
     assert rules["customers.customer_class.code"] == 1 and rules["bills.period.month"] == 1
     assert rules["bills.kwh.range"] == 2 and rules["readings.slots.range"] == 6
+
+
+def test_keys_and_references_are_checked_alike(both: tuple[Lab, Lab], duck: Lab) -> None:
+    found = assert_same(*both, quality.check_keys).set_index("rule")["broken_count"].to_dict()
+    assert found == {"bills.key.unique": 2, "bills.customer_id.reference": 1}
+    assert quality.check_keys(duck).empty
 
 
 def test_parts_cover_the_table_and_mixed_intervals_agree(both: tuple[Lab, Lab]) -> None:

@@ -69,9 +69,8 @@ def test_a_spark_connect_address(spark: Lab, duck: Lab, store: Path, connect_por
     from labkit import profiles
 
     with labkit.open(store, engine=f"sc://127.0.0.1:{connect_port}") as lab:
-        minutes = lab.intervals()[-1]
-        made = [one.run(profiles.cells(one.readings, one.days(), minutes)) for one in (duck, lab)]
-        tables = [frame.sort_values(["customer_id", "month", "day_type"], ignore_index=True) for frame in made]
+        made = [one.run(profiles.daily_energy(one).inner_join(one.days(), "day")) for one in (duck, lab)]
+        tables = [frame.sort_values(["customer_id", "day"], ignore_index=True) for frame in made]
         assert tables[0].equals(tables[1]) and len(tables[0])
         with labkit.open(store, engine=lab.backend._session) as other:  # type: ignore[attr-defined]
             assert len(other.run(other.customers)) == 60
