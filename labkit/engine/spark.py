@@ -93,6 +93,9 @@ class SparkBackend(Backend):
         frame = self._session.createDataFrame(data, schema=_spark_schema(op.schema))
         frame.createOrReplaceTempView(op.name)
 
+    def _make_memtable_finalizer(self, name: str) -> None:
+        """Nothing: they go with the session, which is ours."""
+
     def ask(self, work: Callable[[], T]) -> T:
         """Work of Spark's: Ctrl-C stops it, an error is a sentence.
 
@@ -110,7 +113,8 @@ class SparkBackend(Backend):
 
     def close(self) -> None:
         """Drop what is ours; Spark itself ends with the last lab, if labkit started it."""
-        self._leave()
+        leave, self._leave = self._leave, lambda: None
+        leave()
 
 
 def _spark_schema(columns: ibis.Schema) -> StructType:

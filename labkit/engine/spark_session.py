@@ -111,13 +111,12 @@ def join_session(session: Any) -> Joined:
         If the session has been stopped, or its PySpark is too old.
     """
     require_pyspark(java=False)
+    own = session
     try:
         # Spark Connect knows it from 4.3 on; before, our tables stand among the caller's.
-        with contextlib.suppress(NotImplementedError):
-            own = session.newSession() if hasattr(session, "newSession") else session
+        with contextlib.suppress(AttributeError, NotImplementedError):
+            own = session.newSession()
         _set_up(own)
-    except EngineError:
-        raise
     except Exception as error:
         raise EngineError(
             f"the session given as engine does not answer ({type(error).__name__}): it may have been stopped; start one anew"

@@ -42,9 +42,10 @@ def test_started_by_us_it_is_quiet_private_and_gone_afterwards(spark_there: None
         assert started.folder.stat().st_mode & 0o077 == 0
         assert signal.getsignal(signal.SIGINT) is handler
         two = labkit.open(sys.argv[1], engine="local[1]")
+        one.run(one.days())
+        one.close()
         one.close()
         assert len(two.run(two.customers)) == 60, "another lab still uses it"
-        two.close()
         two.close()
         assert java.poll() is not None and not started.folder.exists() and sys.path == path
         print("done")
