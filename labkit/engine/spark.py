@@ -21,7 +21,7 @@ from pyspark.errors import PySparkException
 from pyspark.sql.types import StructField, StructType, TimestampNTZType, TimestampType
 
 from labkit.engine.model import EngineError
-from labkit.engine.spark_session import Joined
+from labkit.engine.spark_session import Joined, without_pandas_warning
 from labkit.engine.stopping import run_stoppable
 
 T = TypeVar("T")
@@ -106,7 +106,7 @@ class SparkBackend(Backend):
             of this error.
         """
         try:
-            with _silence(_LOGGER):
+            with _silence(_LOGGER), without_pandas_warning():
                 return run_stoppable(self._session.interruptAll, work)
         except (PySparkException, Py4JError, ConnectionError, EOFError) as error:
             raise EngineError(_explain(error)) from None

@@ -84,6 +84,8 @@ def start_session(
         If PySpark or Java is missing, or Spark does not start.
     """
     require_pyspark()
+    if master.startswith("spark://"):
+        require_listener(master, 7077)
     from pyspark import SparkContext
 
     running = SparkContext._active_spark_context
@@ -99,7 +101,8 @@ def start_session(
 
     started = ours
     started.labs += 1
-    return Joined(_set_up(SparkSession(started.context).newSession()), lambda: _leave(started))
+    with without_pandas_warning():
+        return Joined(_set_up(SparkSession(started.context).newSession()), lambda: _leave(started))
 
 
 def join_session(session: Any) -> Joined:
@@ -114,7 +117,7 @@ def join_session(session: Any) -> Joined:
     own = session
     try:
         # Spark Connect knows it from 4.3 on; before, our tables stand among the caller's.
-        with contextlib.suppress(AttributeError, NotImplementedError):
+        with without_pandas_warning(), contextlib.suppress(AttributeError, NotImplementedError):
             own = session.newSession()
         _set_up(own)
     except Exception as error:
@@ -136,10 +139,11 @@ def reach_server(address: str) -> Joined:
     require_pyspark(java=False)
     require_listener(address, 15002)
     try:
-        from pyspark.sql.connect.session import SparkSession
+        with without_pandas_warning():
+            from pyspark.sql.connect.session import SparkSession
 
-        session = SparkSession.builder.remote(address).create()
-        _set_up(session)
+            session = SparkSession.builder.remote(address).create()
+            _set_up(session)
     except ImportError as error:
         raise EngineError(f'Spark Connect needs more packages ({error.name}): pip install "labkit[spark]"') from None
     except Exception as error:
@@ -160,11 +164,9 @@ def require_pyspark(*, java: bool = True) -> None:
     """
     if importlib.util.find_spec("pyspark") is None:
         raise EngineError('Spark needs PySpark, which is not installed: pip install "labkit[spark]" (and Java 17)')
-    with warnings.catch_warnings():
-        # Said of PySpark's ways by way of pandas, which are not taken here: everything goes through Arrow.
-        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
-        import ibis.backends.pyspark  # noqa: F401 - both warn while they are imported
-        import pyspark.sql.classic.dataframe
+    with without_pandas_warning():
+        import ibis.backends.pyspark  # noqa: F401 - warns while it is imported
+        import pyspark
 
     if int(pyspark.__version__.split(".")[0]) < 4:
         raise EngineError(f'PySpark is {pyspark.__version__}, 4.0 or newer is needed: pip install -U "labkit[spark]"')
@@ -175,6 +177,14 @@ def require_pyspark(*, java: bool = True) -> None:
         raise EngineError(f"Spark needs Java {LEAST_JAVA} or newer, and there is no `java`: {_INSTALL_JAVA}")
     if found < LEAST_JAVA:
         raise EngineError(f"Spark needs Java {LEAST_JAVA} or newer, and `java` is version {found}: {_INSTALL_JAVA}")
+
+
+@contextlib.contextmanager
+def without_pandas_warning() -> Iterator[None]:
+    """PySpark warns of pandas 3 for its ways by way of pandas; none is taken here, all goes through Arrow."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "PySpark does not yet fully support pandas", FutureWarning)
+        yield
 
 
 def java_version() -> int | None:
@@ -252,8 +262,6 @@ def _start(master: str, memory_mb: int, config: Mapping[str, str]) -> _Started:
     from pyspark import SparkConf, SparkContext
     from pyspark.java_gateway import launch_gateway
 
-    if master.startswith("spark://"):
-        require_listener(master, 7077)
     folder = private_spill_folder()
     conf = SparkConf(loadDefaults=False).setAll(list(_settings(master, folder, memory_mb, config).items()))
     launched = SparkContext._gateway is None

@@ -91,7 +91,7 @@ def test_rules_and_bills_are_checked(duck: Lab, spark: Lab) -> None:
 def broken(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three customers in two buckets, readings of two months at two intervals; every table breaks a rule."""
     folder = tmp_path_factory.mktemp("broken d[1] 数据") / "s"
-    customers = ["A", "B", "C"]
+    customers = ["A", "B", "D"]
     assert {bucket_of(c, 2) for c in customers} == {0, 1}
     with StoreWriter(folder, buckets=2) as writer:
         writer.write("customers", pa.table({"customer_id": customers, "customer_class": ["castle", "public", None]}))

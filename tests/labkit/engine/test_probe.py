@@ -79,7 +79,7 @@ COLUMNS: dict[str, Callable[[ir.Table], ir.Value]] = {
     "year": lambda t: t.day.year(),
     "month": lambda t: t.at.month(),
     "hour": lambda t: t.at.hour(),
-    "seconds since 1970": lambda t: t.at.epoch_seconds(),
+    "seconds since 1970": lambda t: t.day.cast("timestamp(6)").epoch_seconds(),
     "compare dates": lambda t: t.day <= ibis.date("2025-01-31"),
     "compare times": lambda t: t.at < ibis.timestamp("2025-01-31 23:45:02"),
     "not a number": lambda t: t.v.isnan() | t.v.isinf(),
