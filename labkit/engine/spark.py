@@ -15,6 +15,7 @@ import ibis.expr.types as ir
 import pyarrow as pa
 from ibis.backends.pyspark import Backend
 from ibis.backends.pyspark.datatypes import PySparkSchema
+from ibis.backends.sql.compilers.base import NULL
 from ibis.backends.sql.compilers.pyspark import PySparkCompiler
 from py4j.protocol import Py4JError
 from pyspark.errors import PySparkException
@@ -29,13 +30,23 @@ _LOGGER = "SQLQueryContextLogger"
 
 
 class SparkCompiler(PySparkCompiler):
-    """Ibis's own, but a number with a point is a float: Spark reads 1000.0 as a decimal and divides to few digits."""
+    """Ibis's own, but for two things.
+
+    A number with a point is a float: Spark would read 1000.0 as a decimal and divide to few
+    digits. And what is not a number is not missing, as on DuckDB.
+    """
 
     __slots__ = ()
 
     def visit_NonNullLiteral(self, op: ops.Literal, *, value: Any, dtype: Any) -> Any:  # noqa: N802
         made = super().visit_NonNullLiteral(op, value=value, dtype=dtype)
         return self.cast(value if made is None else made, dtype) if dtype.is_floating() else made
+
+    def visit_IsNull(self, op: ops.IsNull, *, arg: Any) -> Any:  # noqa: N802
+        return arg.is_(NULL)
+
+    def visit_NotNull(self, op: ops.NotNull, *, arg: Any) -> Any:  # noqa: N802
+        return arg.is_(NULL).not_()
 
 
 class SparkBackend(Backend):

@@ -166,7 +166,7 @@ def require_pyspark(*, java: bool = True) -> None:
         raise EngineError('Spark needs PySpark, which is not installed: pip install "labkit[spark]" (and Java 17)')
     with without_pandas_warning():
         import ibis.backends.pyspark  # noqa: F401 - warns while it is imported
-        import pyspark
+        import pyspark.testing.utils  # decides, when first imported, whether Spark Connect is there
 
     if int(pyspark.__version__.split(".")[0]) < 4:
         raise EngineError(f'PySpark is {pyspark.__version__}, 4.0 or newer is needed: pip install -U "labkit[spark]"')
@@ -266,7 +266,7 @@ def _start(master: str, memory_mb: int, config: Mapping[str, str]) -> _Started:
     conf = SparkConf(loadDefaults=False).setAll(list(_settings(master, folder, memory_mb, config).items()))
     launched = SparkContext._gateway is None
     try:
-        with _kept_signals(), (folder / "spark.log").open("w") as log:
+        with _kept_signals(), without_pandas_warning(), (folder / "spark.log").open("w") as log:
             gateway = launch_gateway(conf, {"stdout": log, "stderr": log}) if launched else SparkContext._gateway
             context = SparkContext(conf=conf, gateway=gateway)
     except Exception as error:
