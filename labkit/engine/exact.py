@@ -1,7 +1,7 @@
 """Sums and roundings that come out the same in any order and on any engine.
 
 A sum of floats hangs on the order of its rows, which no engine keeps; and engines
-round decimals each in their own way (2.675 to 2.67 or 2.68). Whole numbers do neither.
+round decimals each in their own way (1.005 to 1.0 or 1.01). Whole numbers do neither.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ def round_to(value: ir.NumericValue, decimals: int) -> ir.FloatingValue:
     Examples
     --------
     >>> import ibis
-    >>> ibis.literal(2.675).pipe(round_to, 2).execute()
-    2.67
+    >>> ibis.literal(1.005).pipe(round_to, 2).execute()
+    1.0
     """
     return to_whole(value, decimals) / float(10**decimals)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache
 from pathlib import Path
@@ -66,10 +67,10 @@ class SparkBackend(Backend):
         columns = ibis.schema(dict(ibis.Schema.from_pyarrow(schema).items()) | dict(partitions))
 
         def make_view() -> ir.Table:
-            reader = self._session.read.schema(_spark_schema(columns)).option("__globPaths__", "false")
+            reader = self._session.read.schema(_spark_schema(columns))
             # The columns in the names of folders begin below the table's own.
             reader = reader.option("basePath", str(folder / name if partitions else folder))
-            rows = reader.parquet(*(str(folder / file) for file in files))
+            rows = reader.parquet(*(_as_name((folder / file).as_posix()) for file in files))
             rows.select(*columns.names).createOrReplaceTempView(name)
             return super(SparkBackend, self).table(name)
 
@@ -126,6 +127,11 @@ class SparkBackend(Backend):
         """Drop what is ours; Spark itself ends with the last lab, if labkit started it."""
         leave, self._leave = self._leave, lambda: None
         leave()
+
+
+def _as_name(path: str) -> str:
+    """A path as Spark must be given it, which takes every path for a pattern."""
+    return re.sub(r"([\[\]{}*?\\])", r"\\\1", path)
 
 
 def _spark_schema(columns: ibis.Schema) -> StructType:

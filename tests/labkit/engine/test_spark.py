@@ -31,7 +31,8 @@ def test_started_by_us_it_is_quiet_private_and_gone_afterwards(spark_there: None
         import labkit
         from labkit.engine import spark_session
         handler, path = signal.getsignal(signal.SIGINT), list(sys.path)
-        one = labkit.open(sys.argv[1], engine="local[1]", memory_limit_mb=800)
+        one = labkit.open(sys.argv[1], engine="local[1]", memory_limit_mb=800,
+                          config={"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"})
         started = spark_session._STARTED["spark"]
         java = started.gateway.proc
         if sys.platform == "linux":
