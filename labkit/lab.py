@@ -15,9 +15,10 @@ import ibis.expr.types as ir
 import pandas as pd
 import pyarrow as pa
 
-from labkit import calendar, engine, privacy, terms
+from labkit import calendar, privacy, terms
+from labkit.engine import Engine, open_engine
 from labkit.schema import TABLES
-from labkit.store import DAY_TABLES, Manifest, StoreError
+from labkit.store import DAY_PARTITIONS, DAY_TABLES, Manifest, StoreError, arrow_schema
 
 _NOTEBOOK_ORDER = (*TABLES, "reactive")
 _KEPT = itertools.count()
@@ -37,21 +38,16 @@ class Lab:
     ----------
     folder : Path
     manifest : Manifest
-    backend : StoppableBackend
+    backend : Engine
         Ctrl-C stops a running query; the lab can be used on.
     """
 
-    def __init__(self, folder: Path, manifest: Manifest, backend: engine.StoppableBackend) -> None:
+    def __init__(self, folder: Path, manifest: Manifest, backend: Engine) -> None:
         self.folder, self.manifest, self.backend = folder, manifest, backend
-        root = engine.pattern_of(Path(folder).resolve())
         for name, entry in manifest.tables.items():
-            files = ", ".join("'" + f"{root}/{file['path']}".replace("'", "''") + "'" for file in entry.files)
-            hive = (
-                ", hive_partitioning=true, hive_types={'month': VARCHAR, 'bucket': INTEGER}"
-                if name in DAY_TABLES
-                else ""
-            )
-            backend.raw_sql(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{files}]{hive})')
+            partitions = DAY_PARTITIONS if name in DAY_TABLES else {}
+            files = [file["path"] for file in entry.files]
+            backend.add_table(name, Path(folder).resolve(), files, arrow_schema(name), partitions)
 
     @property
     def tables(self) -> tuple[str, ...]:
@@ -126,19 +122,21 @@ class Lab:
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def parts(self, name: str = "readings") -> list[ir.Table]:
-        """Day rows in parts that fit memory, each customer whole in one of them: bucket by bucket."""
+        """Day rows in parts that fit memory, each customer whole in one of them: bucket by bucket, on Spark all at once."""
         rows = self.table(name)
+        if self.backend.takes_whole:
+            return [rows]
         return [rows.filter(rows.bucket == bucket) for bucket in range(self.manifest.buckets)]
 
     @contextlib.contextmanager
     def kept(self, expression: ir.Table) -> Iterator[ir.Table]:
         """An expression worked out once and kept on the engine, for what asks for it several times."""
         name = f"kept_{next(_KEPT)}"
-        self.backend.create_table(name, expression, temp=True)
+        table = self.backend.keep(name, expression)
         try:
-            yield self.backend.table(name)
+            yield table
         finally:
-            self.backend.raw_sql(f'DROP TABLE "{name}"')
+            self.backend.forget(name)
 
     def days(self) -> ir.Table:
         """Every day of the readings with month and day type, to be joined."""
@@ -187,7 +185,7 @@ class Lab:
         return "\n".join(lines)
 
     def close(self) -> None:
-        """End the engine and remove its private spill folder."""
+        """End the engine and remove its private folder; a Spark session that was given goes on."""
         self.backend.close()
 
     def __enter__(self) -> Self:
@@ -201,7 +199,7 @@ class Lab:
 
 def open_lab(
     path: str | Path,
-    engine: str | None = None,
+    engine: Any = None,
     *,
     verify: bool = True,
     memory_limit_mb: int | None = None,
@@ -213,12 +211,16 @@ def open_lab(
     ----------
     path : str or Path
         The store.
-    engine : {None, "duckdb"}
-        Embedded DuckDB.
+    engine : str or SparkSession, optional
+        ``"duckdb"``, embedded, by default. ``"spark"``: on all cores of this machine; ``"local[2]"``,
+        ``"spark://host:7077"``: a master; ``"sc://host:15002"``: a Spark Connect server; or a session.
+        Results are the same. A cluster has to see the store under the same path.
     verify : bool
         Compare every file with its sha256 first (about 1 GB a second).
     memory_limit_mb : int, optional
         Limit of the engine's memory [MB]; 60 % of the machine's by default.
+    **options
+        ``threads`` of DuckDB; ``config`` of Spark, a mapping of its own settings.
 
     Raises
     ------
@@ -226,13 +228,13 @@ def open_lab(
         If the folder is no store, or a file of it is not what was written.
     ValueError
         If the engine is not known.
+    EngineError
+        If Spark or Java is missing, or the cluster does not answer.
 
     See Also
     --------
     labkit.intake.intake : make a store from a folder of files.
     """
-    if engine not in (None, "duckdb"):
-        raise ValueError(f"engine is {engine!r}, expected None or 'duckdb'")
     folder = Path(path)
     if not folder.exists():
         raise StoreError(
@@ -241,11 +243,12 @@ def open_lab(
     manifest = Manifest.read(folder)
     if verify:
         manifest.verify(folder)
-    return Lab(folder, manifest, _connect(folder, memory_limit_mb, **options))
-
-
-def _connect(folder: Path, memory_limit_mb: int | None, **options: Any) -> engine.StoppableBackend:
-    return engine.connect([folder], memory_limit_mb=memory_limit_mb, **options)
+    backend = open_engine(engine, [folder], memory_limit_mb=memory_limit_mb, **options)
+    try:
+        return Lab(folder, manifest, backend)
+    except BaseException:
+        backend.close()
+        raise
 
 
 def intake_counts(record: dict[str, Any]) -> pd.DataFrame:

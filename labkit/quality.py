@@ -16,7 +16,7 @@ from labkit import profiles
 from labkit.estimates import Estimate, estimate_by_bootstrap, estimate_share
 from labkit.lab import Lab
 from labkit.schema import TABLES, value_rules
-from labkit.store import SLOT_COLUMNS
+from labkit.store import DAY_TABLES, SLOT_COLUMNS
 from labkit.tariffs import bill_many
 
 
@@ -32,7 +32,7 @@ def check_rules(lab: Lab) -> pd.DataFrame:
     """
     found = []
     for name in lab.tables:
-        if name in ("readings", "reactive"):
+        if name in DAY_TABLES:
             found += _check_day_rows(lab, name)
             continue
         table, rules = lab.table(name), value_rules(TABLES[name])
@@ -53,6 +53,41 @@ def _check_day_rows(lab: Lab, name: str) -> list[tuple[object, ...]]:
     bad = int(counted["bad"]) if name == "readings" else 0  # reactive energy may flow back
     text = ("readings.slots.range", "kwh", "a slot is negative", "有时段为负值") if bad else ("", "", "", "")
     return [(name, 1, int(counted["n"]), *text, bad)]
+
+
+def check_keys(lab: Lab) -> pd.DataFrame:
+    """Keys that stand more than once, and numbers that lead nowhere, on any engine.
+
+    The intake lets none of them in; a store that was written otherwise, or put together of
+    several, may have them.
+
+    Returns
+    -------
+    DataFrame
+        ``table``, ``rule``, ``column``, ``finding_en``, ``finding_zh``, ``broken_count``:
+        a row each that is broken.
+    """
+    found = []
+    for name in lab.tables:
+        table, key = lab.table(name), TABLES["readings" if name == "reactive" else name].key
+        key = ("customer_id", "day") if name in DAY_TABLES else key
+        twice = table.group_by(list(key)).aggregate(rows_count=table.count()).filter(lambda t: t.rows_count > 1)
+        text = "the same key stands there several times", "同一主键出现多次"
+        found.append((name, "key.unique", ", ".join(key), *text, twice.rows_count.sum()))
+        for column, parent in _references(lab, name):
+            lost = table.filter(table[column].notnull()).anti_join(lab.table(parent), [(column, TABLES[parent].key[0])])
+            text = f"not found in {parent}", f"在 {parent} 中找不到"
+            found.append((name, f"{column}.reference", column, *text, lost.count()))
+    counted = [(row[0], f"{row[0]}.{row[1]}", *row[2:5], lab.backend.to_pyarrow(row[5]).as_py() or 0) for row in found]
+    names = ["table", "rule", "column", "finding_en", "finding_zh", "broken_count"]
+    return pd.DataFrame([row for row in counted if row[5]], columns=names)
+
+
+def _references(lab: Lab, name: str) -> list[tuple[str, str]]:
+    """Columns of a table that name a row of another one that is there."""
+    if name in DAY_TABLES:
+        return [("customer_id", "customers")]
+    return [(c.name, c.references) for c in TABLES[name].columns if c.references and lab.has(c.references)]
 
 
 def reconcile_bills(lab: Lab, complete: float = 0.999, tolerance: float = 0.01) -> pd.DataFrame:

@@ -15,6 +15,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from labkit.arrears.errors import ArrearsError
+from labkit.engine import to_whole
 from labkit.lab import Lab
 
 
@@ -146,7 +147,7 @@ def _run(expression: ir.Table) -> pd.DataFrame:
 
 def to_fen(yuan: ir.Value) -> ir.Value:
     """Money in whole cents."""
-    return (yuan * 100).round().cast("int64")
+    return to_whole(yuan, 2)
 
 
 def ledger(books: Books, on: dt.date | None = None) -> ir.Table:

@@ -6,8 +6,8 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from labkit.engine import divide, round_to, to_whole
 from labkit.lab import Lab
-from labkit.portrait.exact import divide, round_to, to_fen, to_thousandths
 
 
 def sum_bills(lab: Lab) -> ir.Table:
@@ -28,9 +28,9 @@ def sum_bills(lab: Lab) -> ir.Table:
         "customer_id",
         "period",
         "max_demand_kw",
-        wh=to_thousandths(bills.kwh),
-        fen=to_fen(bills.total_yuan),
-        varh=to_thousandths(bills.kvarh),
+        wh=to_whole(bills.kwh, 3),
+        fen=to_whole(bills.total_yuan, 2),
+        varh=to_whole(bills.kvarh, 3),
     )
     year = rows.period.between(str(last - 11), str(last))
     total = rows.group_by("customer_id").aggregate(

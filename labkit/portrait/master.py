@@ -5,8 +5,8 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from labkit.engine import divide, round_to
 from labkit.lab import Lab
-from labkit.portrait.exact import divide, round_to
 from labkit.schema import TABLES
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from labkit.engine import divide, to_whole
 from labkit.lab import Lab
-from labkit.portrait.exact import divide, to_fen
 
 
 def settled_bills(lab: Lab) -> ir.Table:
@@ -24,13 +24,13 @@ def settled_bills(lab: Lab) -> ir.Table:
     Amounts are compared in whole fen.
     """
     bills, payments = lab.bills, lab.payments
-    due = bills.filter(bills.due_on <= _last_payment(lab), to_fen(bills.total_yuan) > 0)
+    due = bills.filter(bills.due_on <= _last_payment(lab), to_whole(bills.total_yuan, 2) > 0)
     paid = payments.group_by("bill_id").aggregate(
-        paid_fen=to_fen(payments.amount_yuan).sum().cast("int64"), last_paid_on=payments.paid_on.max()
+        paid_fen=to_whole(payments.amount_yuan, 2).sum().cast("int64"), last_paid_on=payments.paid_on.max()
     )
     joined = due.left_join(paid, "bill_id")
     paid_fen = joined.paid_fen.fill_null(0)
-    settled_on = (paid_fen >= to_fen(joined.total_yuan)).ifelse(joined.last_paid_on, ibis.null("date"))
+    settled_on = (paid_fen >= to_whole(joined.total_yuan, 2)).ifelse(joined.last_paid_on, ibis.null("date"))
     table = joined.select(
         "bill_id",
         "customer_id",
@@ -63,7 +63,7 @@ def measure_habits(lab: Lab) -> ir.Table:
     bills = bills.mutate(
         owed=owed,
         delay=owed.ifelse(so_far, bills.days_late).fill_null(0),
-        open_fen=to_fen(bills.total_yuan) - to_fen(bills.paid_yuan),
+        open_fen=to_whole(bills.total_yuan, 2) - to_whole(bills.paid_yuan, 2),
     )
     return bills.group_by("customer_id").aggregate(
         due_bills_count=bills.count(),

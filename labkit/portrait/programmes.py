@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import ibis.expr.types as ir
 
+from labkit.engine import divide, to_whole
 from labkit.lab import Lab
-from labkit.portrait.exact import divide, to_fen
 
 
 def join_programmes(lab: Lab) -> ir.Table:
@@ -16,5 +16,5 @@ def join_programmes(lab: Lab) -> ir.Table:
     return joined.group_by("customer_id").aggregate(
         **{f"in_{kind}": (taking_part & (joined["kind"] == kind)).any() for kind in ("time_of_use", "interruptible")},
         programmes_count=joined.programme_id.nunique(where=taking_part),
-        programmes_paid_yuan=divide(to_fen(joined.paid_yuan).sum().cast("int64"), 100),
+        programmes_paid_yuan=divide(to_whole(joined.paid_yuan, 2).sum().cast("int64"), 100),
     )

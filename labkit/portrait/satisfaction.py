@@ -8,8 +8,9 @@ from operator import add
 import ibis
 import ibis.expr.types as ir
 
+from labkit.engine import divide
 from labkit.lab import Lab
-from labkit.portrait.exact import divide, last_day
+from labkit.portrait.moments import last_day
 from labkit.schema import SURVEY_DIMENSIONS
 
 

@@ -6,8 +6,9 @@ import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
+from labkit.engine import divide
 from labkit.lab import Lab
-from labkit.portrait.exact import divide, last_day, year_before
+from labkit.portrait.moments import last_day, year_before
 
 _KINDS = {
     "fault_tickets_count": "fault",

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-import ibis
 import ibis.expr.types as ir
 import pandas as pd
 
 from labkit import profiles
+from labkit.engine import divide
 from labkit.lab import Lab
 from labkit.portrait.bills import sum_bills
 from labkit.portrait.columns import COUNTS, FLAGS, SOURCES
-from labkit.portrait.exact import divide
 from labkit.portrait.master import read_master
 from labkit.portrait.memberships import count_taggings
 from labkit.portrait.payments import count_collections, count_payments, measure_habits
@@ -62,7 +61,7 @@ def portrait_table(lab: Lab) -> ir.Table:
 
     Notes
     -----
-    With several buckets the load features are worked out bucket by bucket, so that
+    On one machine the load features are worked out bucket by bucket, so that
     memory stays flat, and join as rows.
     """
     table = read_master(lab)
@@ -75,7 +74,7 @@ def portrait_table(lab: Lab) -> ir.Table:
         table = _add_outages(table, sum_outages(lab))
     names = {source: list(columns) for source, columns in SOURCES.items()}
     if lab.has("readings"):
-        loads = _loads(lab)
+        loads = profiles.feature_table(lab)
         extra = [name for name in loads.columns if name not in _NOT_SHOWN and name not in SOURCES["readings"]]
         names["readings"] += extra
         table = _add_coverage(table.left_join(loads, "customer_id").drop("customer_id_right"))
@@ -83,12 +82,6 @@ def portrait_table(lab: Lab) -> ir.Table:
     none |= {name: table[name].fill_null(False) for name in SOURCES["enrolments"] if name in FLAGS & set(table.columns)}
     known = [column for columns in names.values() for column in columns if column in table.columns]
     return table.mutate(**none).select("customer_id", *known)
-
-
-def _loads(lab: Lab) -> ir.Table:
-    if lab.manifest.buckets == 1:
-        return profiles.features(profiles.monthly_sums(lab))
-    return ibis.memtable(profiles.load_features(lab))
 
 
 def _add_coverage(table: ir.Table) -> ir.Table:

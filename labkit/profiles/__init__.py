@@ -6,7 +6,7 @@ are whole Wh, so that months add up exactly and engines agree bit for bit.
 """
 
 from labkit.profiles.cells import cells, monthly_energy, monthly_sums
-from labkit.profiles.features import FEW_DAYS, features, load_features
+from labkit.profiles.features import FEW_DAYS, feature_table, features, load_features
 from labkit.profiles.hourly import LEAST_COVERAGE, HourlyLoads, daily_energy, hourly_loads
 from labkit.profiles.months import monthly_features
 from labkit.profiles.reactive import measure_power_factor
@@ -22,6 +22,7 @@ __all__ = [
     "cells",
     "daily_energy",
     "degree_months",
+    "feature_table",
     "features",
     "find_system_peak",
     "hourly_loads",

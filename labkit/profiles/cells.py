@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.types as ir
 
 from labkit import calendar
+from labkit.engine import divide
 from labkit.lab import Lab
 from labkit.store import SLOT_COLUMNS
 
@@ -148,6 +149,6 @@ def _slots_sum(cell: ir.Table, slots: Sequence[int]) -> ir.IntegerValue:
 def monthly_energy(sums: ir.Table) -> ir.Table:
     """Energy of each customer and month: ``customer_id``, ``month``, ``kwh``, ``hours_metered``."""
     return sums.group_by(["customer_id", "month"]).aggregate(
-        kwh=sums.wh.sum().cast("int64") / ibis.literal(1000, "float64"),
-        hours_metered=sums.minutes.sum().cast("int64") / ibis.literal(60, "float64"),
+        kwh=divide(sums.wh.sum(), 1000),
+        hours_metered=divide(sums.minutes.sum(), 60),
     )

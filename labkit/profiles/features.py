@@ -10,6 +10,7 @@ import ibis.expr.types as ir
 import pandas as pd
 
 from labkit import calendar
+from labkit.engine import divide
 from labkit.lab import Lab
 from labkit.profiles.cells import HOURS, PERIOD_SHARES, monthly_sums
 from labkit.profiles.months import monthly_features
@@ -91,33 +92,37 @@ def load_features(lab: Lab, periods: calendar.PeriodRules | None = None) -> pd.D
     return pd.concat(frames).sort_values("customer_id", ignore_index=True)
 
 
+def feature_table(lab: Lab, periods: calendar.PeriodRules | None = None) -> ir.Table:
+    """`load_features` as a table on the engine, for what is to be worked out there: on a cluster no row leaves it."""
+    if not lab.backend.takes_whole:
+        return ibis.memtable(load_features(lab, periods))
+    (rows,) = lab.parts()
+    sums = lab.backend.keep("load_sums", monthly_sums(lab, periods, rows))  # held until the lab is closed
+    return _all_features(lab, sums, find_system_peak(lab, sums))
+
+
 def _part_features(
     lab: Lab, periods: calendar.PeriodRules | None, rows: ir.Table, peak: SystemPeak | None
 ) -> pd.DataFrame:
     # Kept on the engine: the peak and the features both ask for it, and the readings are read once.
     with lab.kept(monthly_sums(lab, periods, rows)) as sums:
-        table = features(sums, peak or find_system_peak(lab, sums))
-        others = []
-        if lab.has("reactive"):
-            others.append(measure_power_factor(sums, lab.reactive))
-        if lab.has("weather"):
-            others.append(weather_response(sums, lab.customers, degree_months(lab)))
-        for other in others:
-            table = table.left_join(other, "customer_id").drop("customer_id_right")
-        return lab.run(table)
+        return lab.run(_all_features(lab, sums, peak or find_system_peak(lab, sums)))
 
 
-def _number(value: int) -> ir.FloatingScalar:
-    return ibis.literal(value, "float64")
+def _all_features(lab: Lab, sums: ir.Table, peak: SystemPeak) -> ir.Table:
+    table, others = features(sums, peak), []
+    if lab.has("reactive"):
+        others.append(measure_power_factor(sums, lab.reactive))
+    if lab.has("weather"):
+        others.append(weather_response(sums, lab.customers, degree_months(lab)))
+    for other in others:
+        table = table.left_join(other, "customer_id").drop("customer_id_right")
+    return table
 
 
-def _double(value: ir.NumericValue) -> ir.FloatingValue:
-    return value.cast("float64")
-
-
-def _per(part: ir.NumericValue, whole: ir.NumericValue, times: int = 1) -> ir.FloatingValue:
+def _per(part: ir.NumericValue, whole: ir.NumericValue, times: int = 1) -> ir.FloatingColumn:
     """Part over whole, whole numbers both; missing for a whole of nought."""
-    return _double(part * times) / _double(whole.nullif(0))
+    return divide(part * times, whole)
 
 
 def _totals(sums: ir.Table, peak: SystemPeak | None) -> ir.Table:
@@ -161,7 +166,7 @@ def _describe(total: ir.Table, with_peak: bool) -> ir.Table:
     highest_w, when = total.top // _WHEN, _WHEN - 1 - total.top % _WHEN
     month, used = when // 32, highest_w > 0
     month_text = (month // 12).cast("string") + "-" + (month % 12 + 101).cast("string")[1:3]
-    mean_w, highest = _per(total.wh, total.minutes, 60), _double(highest_w.nullif(0))
+    mean_w, highest = _per(total.wh, total.minutes, 60), highest_w.nullif(0).cast("float64")
     mild = _per(total.mild_wh, total.mild_min).nullif(0)
     workday = _per(total.workday_wh, total.workday_min).nullif(0)
     at_peak = {"coincidence": _per(total.at_peak_wh, total.at_peak_min, 60) / highest} if with_peak else {}
@@ -169,12 +174,12 @@ def _describe(total: ir.Table, with_peak: bool) -> ir.Table:
         "customer_id",
         "days_metered",
         load_flag=_flag(total),
-        hours_metered=total.minutes / _number(60),
+        hours_metered=divide(total.minutes, 60),
         gap_share=1 - _per(total.minutes, total.days_metered * 1440),
         zero_share=_per(total.idle_minutes, total.minutes),
-        energy_kwh=total.wh / _number(1000),
-        energy_per_day_kwh=mean_w * 24 / _number(1000),
-        maximum_demand_kw=highest_w / _number(1000),
+        energy_kwh=divide(total.wh, 1000),
+        energy_per_day_kwh=divide(mean_w * 24, 1000),
+        maximum_demand_kw=divide(highest_w, 1000),
         maximum_demand_month=used.ifelse(month_text, ibis.null("string")),
         maximum_demand_hour=used.ifelse((when % 32).cast("float64"), ibis.null("float64")),
         load_factor=mean_w / highest,
@@ -209,10 +214,10 @@ def _typical_workday(table: ir.Table) -> ir.Table:
     whole, nothing = table.mean_w.notnull(), ibis.null("float64")
     return table.select(
         *kept,
-        base_load_kw=whole.ifelse(table.low / _number(1000), nothing),
+        base_load_kw=whole.ifelse(divide(table.low, 1000), nothing),
         base_load_share=whole.ifelse(table.low / table.mean_w.nullif(0), nothing),
         peak_hour=(table.mean_w > 0).ifelse(first, nothing),
-        ramp_kw_per_h=whole.ifelse(table.steepest / _number(1000), nothing),
+        ramp_kw_per_h=whole.ifelse(divide(table.steepest, 1000), nothing),
         hour_variation=(squares / 24).sqrt() / table.mean_w.nullif(0),
     )
 

@@ -7,12 +7,12 @@ from functools import reduce
 from itertools import product
 from operator import add
 
-import ibis
 import ibis.expr.types as ir
 import numpy as np
 import pandas as pd
 
 from labkit import calendar
+from labkit.engine import divide
 from labkit.lab import Lab
 from labkit.store import SLOT_COLUMNS
 
@@ -88,6 +88,6 @@ def daily_energy(lab: Lab, day_rows: ir.Table | None = None) -> ir.Table:
     return rows.select(
         "customer_id",
         "day",
-        kwh=wh / ibis.literal(1000, "float64"),
+        kwh=divide(wh, 1000),
         readings_count=reduce(add, (rows[name].notnull().cast("int64") for name in SLOT_COLUMNS)),
     )

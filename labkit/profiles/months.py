@@ -5,6 +5,8 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from labkit.engine import divide
+
 #: Months a trend wants; days with readings a month wants to count.
 LEAST_MONTHS, LEAST_DAYS = 6, 7
 #: Months wanted on either side of a change of level.
@@ -46,16 +48,12 @@ def monthly_features(sums: ir.Table) -> ir.Table:
         low=rows.w.min(),
         high=rows.w.max(),
     )
-    slope = _double(fit.n * fit.xy - fit.x * fit.y) / _double((fit.n * fit.xx - fit.x * fit.x).nullif(0))
-    mean = _double(fit.y.nullif(0)) / _double(fit.n)
+    slope = divide(fit.n * fit.xy - fit.x * fit.y, fit.n * fit.xx - fit.x * fit.x)
+    mean = divide(fit.y, fit.n)
     table = fit.select(
-        "customer_id", month_range_share=_double(fit.high - fit.low) / mean, load_trend_share=slope * 12 / mean
+        "customer_id", month_range_share=divide(fit.high - fit.low, mean), load_trend_share=divide(slope * 12, mean)
     )
     return table.left_join(_level_change(rows), "customer_id").drop("customer_id_right")
-
-
-def _double(value: ir.NumericValue) -> ir.FloatingValue:
-    return value.cast("float64")
 
 
 def _month_loads(sums: ir.Table) -> ir.Table:
@@ -68,7 +66,7 @@ def _month_loads(sums: ir.Table) -> ir.Table:
         "customer_id",
         "month",
         index=months.month[0:4].cast("int64") * 12 + months.month[5:7].cast("int64"),
-        w=(_double(months.wh * 60) / _double(months.minutes)).round().cast("int64"),
+        w=divide(months.wh * 60, months.minutes).round().cast("int64"),
     )
 
 
@@ -87,14 +85,14 @@ def _level_change(rows: ir.Table) -> ir.Table:
     )
     table = table.filter((table.before >= _SIDE) & (table.before <= table.n - _SIDE))
     after = table.n - table.before
-    change = _double(table.y - table.y_before) / _double(after) - _double(table.y_before) / _double(table.before)
-    table = table.mutate(change=change, weight=_double(table.before * after))
+    change = divide(table.y - table.y_before, after) - divide(table.y_before, table.before)
+    table = table.mutate(change=change, weight=(table.before * after).cast("float64"))
     table = table.mutate(score=table.change * table.change * table.weight)
     best = ibis.window(group_by="customer_id", order_by=[ibis.desc("score"), "month"])
     table = table.mutate(place=ibis.row_number().over(best))
     table = table.filter((table.place == 0) & (table.y > 0))
     return table.select(
         "customer_id",
-        level_change_share=table.change / (_double(table.y) / _double(table.n)),
+        level_change_share=table.change / divide(table.y, table.n),
         level_change_month=table.month,
     )

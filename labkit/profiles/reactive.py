@@ -7,6 +7,7 @@ from operator import add
 
 import ibis.expr.types as ir
 
+from labkit.engine import divide
 from labkit.store import SLOT_COLUMNS
 
 
@@ -37,4 +38,4 @@ def measure_power_factor(sums: ir.Table, reactive: ir.Table) -> ir.Table:
     both = both.filter(both.days == both.days_metered)
     total = both.group_by("customer_id").aggregate(wh=both.wh.sum().cast("int64"), varh=both.varh.sum().cast("int64"))
     wh, varh = total.wh.cast("float64"), total.varh.cast("float64")
-    return total.select("customer_id", power_factor=wh / (wh * wh + varh * varh).sqrt().nullif(0))
+    return total.select("customer_id", power_factor=divide(wh, (wh * wh + varh * varh).sqrt()))

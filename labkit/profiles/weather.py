@@ -5,6 +5,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from labkit.engine import divide, to_whole
 from labkit.lab import Lab
 
 #: Air temperature above which one cools and below which one heats [°C]; the degree days of GB 50176-2016.
@@ -22,7 +23,7 @@ def degree_months(lab: Lab) -> ir.Table:
         ``area_id``, ``month``, ``cooling`` and ``heating`` [0.01 °C], whole numbers.
     """
     weather = lab.weather.filter(lab.weather.temperature_c.notnull())
-    tenths = (weather.temperature_c * ibis.literal(10, "float64")).round().cast("int64")
+    tenths = to_whole(weather.temperature_c, 1)
     rows = weather.select(
         "area_id",
         month=weather.ts.strftime("%Y-%m"),
@@ -35,8 +36,8 @@ def degree_months(lab: Lab) -> ir.Table:
     return total.select(
         "area_id",
         "month",
-        cooling=((total.hot * 10).cast("float64") / total.n.cast("float64")).round().cast("int64"),
-        heating=((total.cold * 10).cast("float64") / total.n.cast("float64")).round().cast("int64"),
+        cooling=divide(total.hot * 10, total.n).round().cast("int64"),
+        heating=divide(total.cold * 10, total.n).round().cast("int64"),
     )
 
 
@@ -74,7 +75,7 @@ def weather_response(sums: ir.Table, customers: ir.Table, degrees: ir.Table) -> 
         all_wh=months.wh.sum().over(whole).cast("int64"), all_min=months.minutes.sum().over(whole).cast("int64")
     )
     share = share.filter(share.all_wh > 0)
-    level = _double(share.wh) * _double(share.all_min) / (_double(share.minutes) * _double(share.all_wh))
+    level = divide(share.wh, share.minutes) * divide(share.all_min, share.all_wh)
     rows = share.select("customer_id", c="cooling", h="heating", y=(level * 10_000).round().cast("int64"))
     pairs = {f"{a}{b}": (rows[a] * rows[b]).sum().cast("int64") for a, b in ("cc", "hh", "ch", "cy", "hy", "yy")}
     fit = rows.group_by("customer_id").aggregate(
@@ -83,14 +84,10 @@ def weather_response(sums: ir.Table, customers: ir.Table, degrees: ir.Table) -> 
     return _solve(fit.filter(fit.n >= LEAST_MONTHS))
 
 
-def _double(value: ir.NumericValue) -> ir.FloatingValue:
-    return value.cast("float64")
-
-
 def _solve(fit: ir.Table) -> ir.Table:
     """Two slopes from centred sums; n times each is a whole number."""
     names = ("cc", "hh", "ch", "cy", "hy", "yy")
-    s = {name: _double(fit.n * fit[name] - fit[name[0]] * fit[name[1]]) for name in names}
+    s = {name: (fit.n * fit[name] - fit[name[0]] * fit[name[1]]).cast("float64") for name in names}
     determinant = s["cc"] * s["hh"] - s["ch"] * s["ch"]
     # Where heat and cold hardly vary, or only together, their parts cannot be told apart.
     told = (determinant > s["cc"] * s["hh"] * ibis.literal(0.01, "float64")).ifelse(determinant, ibis.null("float64"))
@@ -100,7 +97,7 @@ def _solve(fit: ir.Table) -> ir.Table:
     # From 0.0001 of the mean a 0.01 °C to shares a °C.
     return fit.select(
         "customer_id",
-        cooling_share_per_c=cooling / ibis.literal(100, "float64"),
-        heating_share_per_c=heating / ibis.literal(100, "float64"),
+        cooling_share_per_c=divide(cooling, 100),
+        heating_share_per_c=divide(heating, 100),
         weather_fit_share=explained,
     )

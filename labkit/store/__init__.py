@@ -8,6 +8,7 @@ cluster can prune. ``reactive`` has the same form in varh.
 """
 
 from labkit.store.layout import (
+    DAY_PARTITIONS,
     DAY_TABLES,
     SLOT_COLUMNS,
     SLOTS,
@@ -22,6 +23,7 @@ from labkit.store.swap import swap_in, sweep_unfinished
 from labkit.store.writer import StoreWriter, write_whole
 
 __all__ = [
+    "DAY_PARTITIONS",
     "DAY_TABLES",
     "SLOTS",
     "SLOT_COLUMNS",

@@ -13,6 +13,8 @@ SLOTS = 96
 SLOT_COLUMNS = tuple(f"p{slot:02d}" for slot in range(SLOTS))
 #: Tables kept as day rows: energy [Wh] and reactive energy [varh].
 DAY_TABLES = ("readings", "reactive")
+#: Columns of day rows that stand in the names of folders, with their Ibis types.
+DAY_PARTITIONS = {"bucket": "int32", "month": "string"}
 DAY_ROW_SCHEMA = pa.schema(
     [
         ("customer_id", pa.string()),

@@ -14,6 +14,7 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
+from tests.benchmarks.engine_peers import compare_engines
 from tests.benchmarks.loyalty_peers import compare_survival
 from tests.benchmarks.measuring import Case, measure
 from tests.benchmarks.peers import compare_bills, compare_scorecard, compare_shift
@@ -205,6 +206,7 @@ def main(only: str = "") -> None:
             beside = [compare_bills(Path(folder)).row, compare_shift().row, compare_scorecard(Path(folder)).row]
             beside += [compare_checks(Path(folder)).row, compare_subsumption().row, compare_sites(Path(folder)).row]
             beside += [one.row for one in compare_survival(Path(folder))]
+            beside += [compare_engines(SAMPLE).row]
             print(*beside, sep="\n", flush=True)
     peers = [
         "",

@@ -7,25 +7,21 @@ kill, and extensions are fetched from the network when a query asks for one.
 
 from __future__ import annotations
 
-import contextlib
-import os
 import re
 import shutil
-import tempfile
-import threading
-from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor, wait
-from functools import cache
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
 import duckdb
 import ibis.expr.types as ir
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
 
-T = TypeVar("T")
-_SPILL = "labkit-spill-"
+from labkit.engine.private import default_memory_mb, private_spill_folder
+from labkit.engine.stopping import run_stoppable
+
+_SQL_TYPES = {"string": "VARCHAR", "int32": "INTEGER"}
 
 
 class StoppableBackend(Backend):
@@ -33,6 +29,24 @@ class StoppableBackend(Backend):
 
     #: Private folder for what does not fit in memory.
     spill: Path
+    takes_whole = False
+
+    def add_table(
+        self, name: str, folder: Path, files: Sequence[str], schema: pa.Schema, partitions: Mapping[str, str]
+    ) -> None:
+        root = pattern_of(folder)
+        listed = ", ".join("'" + f"{root}/{file}".replace("'", "''") + "'" for file in files)
+        types = ", ".join(f"'{column}': {_SQL_TYPES[kind]}" for column, kind in partitions.items())
+        hive = f", hive_partitioning=true, hive_types={{{types}}}" if partitions else ""
+        self.raw_sql(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}]{hive})')
+
+    def keep(self, name: str, expression: ir.Table) -> ir.Table:
+        self._run_pre_execute_hooks(expression)
+        self.raw_sql(f'CREATE TEMP TABLE "{name}" AS {self.compile(expression)}')
+        return self.table(name)
+
+    def forget(self, name: str) -> None:
+        self.raw_sql(f'DROP TABLE "{name}"')
 
     def execute(self, *args: Any, **kwargs: Any) -> Any:
         # By way of Arrow: Ibis's own path asks pandas 3 for an option it has deprecated.
@@ -40,13 +54,13 @@ class StoppableBackend(Backend):
         return result.as_py() if isinstance(result, pa.Scalar) else result.to_pandas()
 
     def to_pyarrow(self, *args: Any, **kwargs: Any) -> Any:
-        return run_stoppable(self.con, lambda: super(StoppableBackend, self).to_pyarrow(*args, **kwargs))
+        return run_stoppable(self.con.interrupt, lambda: super(StoppableBackend, self).to_pyarrow(*args, **kwargs))
 
     def to_parquet(self, *args: Any, **kwargs: Any) -> Any:
-        return run_stoppable(self.con, lambda: super(StoppableBackend, self).to_parquet(*args, **kwargs))
+        return run_stoppable(self.con.interrupt, lambda: super(StoppableBackend, self).to_parquet(*args, **kwargs))
 
     def raw_sql(self, *args: Any, **kwargs: Any) -> Any:
-        return run_stoppable(self.con, lambda: super(StoppableBackend, self).raw_sql(*args, **kwargs))
+        return run_stoppable(self.con.interrupt, lambda: super(StoppableBackend, self).raw_sql(*args, **kwargs))
 
     def batches(self, expression: ir.Table, rows: int = 1_000_000) -> Iterator[pa.RecordBatch]:
         """Result of an expression piece by piece, so that it need not fit in memory."""
@@ -55,40 +69,15 @@ class StoppableBackend(Backend):
 
     def stream(self, sql: str, schema: pa.Schema, rows: int) -> Iterator[pa.RecordBatch]:
         """Result of a query that is already SQL, piece by piece."""
-        relation = run_stoppable(self.con, lambda: self.con.sql(sql))
-        reader = run_stoppable(self.con, lambda: relation.to_arrow_reader(rows))
-        while (batch := run_stoppable(self.con, lambda: next(reader, None))) is not None:
+        relation = run_stoppable(self.con.interrupt, lambda: self.con.sql(sql))
+        reader = run_stoppable(self.con.interrupt, lambda: relation.to_arrow_reader(rows))
+        while (batch := run_stoppable(self.con.interrupt, lambda: next(reader, None))) is not None:
             yield batch.cast(schema)
 
     def close(self) -> None:
         """End the engine and remove its spill folder."""
         self.con.close()
         shutil.rmtree(self.spill, ignore_errors=True)
-
-
-def run_stoppable(con: duckdb.DuckDBPyConnection, work: Callable[[], T]) -> T:
-    """Run a blocking query so that Ctrl-C stops it within a second."""
-    if threading.current_thread() is not threading.main_thread():
-        return work()
-    future = _worker().submit(work)
-    try:
-        # Waiting in short turns: a signal may reach another thread of the process.
-        while not wait([future], 0.05).done:
-            pass
-    except KeyboardInterrupt:
-        # An interruption sent before the query has begun is lost: send it until it is heeded.
-        while not (future.cancel() or future.done()):
-            con.interrupt()
-            with contextlib.suppress(KeyboardInterrupt):
-                wait([future], 0.02)
-        raise
-    return future.result()
-
-
-@cache
-def _worker() -> ThreadPoolExecutor:
-    """One lasting thread; a new one for every query would cost 2 ms each."""
-    return ThreadPoolExecutor(1, "labkit-query")
 
 
 def pattern_of(path: Path | str) -> str:
@@ -139,36 +128,3 @@ def connect(
     con.execute("SET python_enable_replacements=false")
     con.execute("SET lock_configuration=true")
     return backend
-
-
-def default_memory_mb() -> int:
-    """60 % of the machine's memory [MB], so that the notebook's own data have room."""
-    try:
-        total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    except (AttributeError, ValueError, OSError):  # Windows has no sysconf
-        return 2000
-    return max(250, int(total * 0.6 / 1e6))
-
-
-def private_spill_folder() -> Path:
-    """A folder only this user can read, for what does not fit in memory.
-
-    What earlier runs left behind after a kill is swept first.
-    """
-    base = Path(tempfile.gettempdir())
-    for old in base.glob(f"{_SPILL}*"):
-        owner = re.match(rf"{_SPILL}(\d+)-", old.name)
-        if owner and not is_running(int(owner.group(1))):
-            shutil.rmtree(old, ignore_errors=True)
-    return Path(tempfile.mkdtemp(prefix=f"{_SPILL}{os.getpid()}-", dir=base))
-
-
-def is_running(pid: int) -> bool:
-    """Whether a process of this number is there."""
-    with contextlib.suppress(ProcessLookupError):
-        try:
-            os.kill(pid, 0)
-        except PermissionError:
-            return True
-        return True
-    return False
