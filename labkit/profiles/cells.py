@@ -102,7 +102,7 @@ def _sums(cell: ir.Table, interval_min: int, periods: calendar.PeriodRules) -> i
         idle_minutes=reduce(add, (cell[f"n{n}"] * (cell[f"s{n}"] == 0).cast("int64") for n in numbers)) * interval_min,
         **{f"e{h}": reduce(add, (cell[f"s{n}"] for n in mine)) for h, mine in hour.items()},
         **{f"t{h}": reduce(add, (cell[f"n{n}"] for n in mine)) * interval_min for h, mine in hour.items()},
-        **{f"h{h}": ibis.greatest(*(cell[f"m{n}"] for n in mine)).cast("int64") * width for h, mine in hour.items()},
+        **{f"h{h}": _greatest(cell, [f"m{n}" for n in mine]).cast("int64") * width for h, mine in hour.items()},
         **{f"{name}_wh": _period_sum(cell, interval_min, periods, PERIOD_SHARES[name]) for name in ("peak", "valley")},
     )
     wh = reduce(add, (by_hour[f"e{h}"] for h in HOURS))
@@ -122,6 +122,11 @@ def _sums(cell: ir.Table, interval_min: int, periods: calendar.PeriodRules) -> i
         interval_min=ibis.literal(interval_min, "int64"),
         highest_hour=ibis.cases(*((table[f"h{h}"] == table.highest_w, int(h)) for h in HOURS)).cast("int64"),
     )
+
+
+def _greatest(table: ir.Table, names: Sequence[str]) -> ir.IntegerValue:
+    """Greatest of some columns; Spark has none of a single one."""
+    return ibis.greatest(*(table[name] for name in names)) if len(names) > 1 else table[names[0]]
 
 
 def _period_sum(

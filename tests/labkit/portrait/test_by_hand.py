@@ -193,7 +193,10 @@ def test_hardly_any_readings_and_noughts_give_reasons(tmp_path: Path, hours: int
     loads = [c for c in people if portrait.column_of(c).source == "readings"]
     for column in loads:
         reasons = portrait.find_reasons(people, column)
-        assert set(reasons) <= {"no_readings", "all_zero", "hours_missing"}, (column, reasons.to_dict())
+        assert set(reasons) <= {"no_readings", "all_zero", "hours_missing", "too_few_metered_months"}, (
+            column,
+            reasons.to_dict(),
+        )
         assert reasons.get("C", "no_readings") == "no_readings"
     assert portrait.find_reasons(people, "weekend_ratio").to_dict() == {"A": "hours_missing", "B": "all_zero", "C": "no_readings"}  # fmt: skip
     numbers = people.select_dtypes("number").to_numpy(dtype=float)

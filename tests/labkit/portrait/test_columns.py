@@ -61,14 +61,14 @@ def test_coverage_is_a_plain_count_and_every_gap_has_a_reason(people: pd.DataFra
 
 
 def test_a_load_feature_nobody_declared_is_taken_up(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
-    features = profiles.features
-    monkeypatch.setattr(whole.profiles, "features", lambda sums: features(sums).mutate(base_load_kw=1.5))
+    table = profiles.feature_table(lab)
+    monkeypatch.setattr(whole.profiles, "feature_table", lambda lab: table.mutate(relative_load=table.load_factor * 2))
     people = portrait.portrait(lab)
-    assert (people["base_load_kw"].dropna() == 1.5).all() and people["base_load_kw"].notna().any()
-    assert "base_load_kw" in portrait.group_columns(people.columns)["behaviour"]
-    assert portrait.column_of("base_load_kw").source == "readings"
-    gone = people["base_load_kw"].isna()
-    assert (portrait.find_reasons(people, "base_load_kw") == "no_readings").all() and gone.any()
+    assert people["relative_load"].equals(people["load_factor"] * 2) and people["relative_load"].notna().any()
+    assert "relative_load" in portrait.group_columns(people.columns)["behaviour"]
+    assert portrait.column_of("relative_load").source == "readings"
+    gone = people["relative_load"].isna()
+    assert (portrait.find_reasons(people, "relative_load") == "no_readings").all() and gone.any()
 
 
 def test_two_customers_without_bills_or_readings_of_their_own(tmp_path: Path) -> None:
