@@ -27,8 +27,8 @@ def round_to(value: ir.NumericValue, decimals: int) -> ir.FloatingValue:
     Examples
     --------
     >>> import ibis
-    >>> ibis.literal(1.005).pipe(round_to, 2).execute()
-    1.0
+    >>> round_to(ibis.memtable({"x": [1.005, -2.5]}).x, 2).execute().tolist()
+    [1.0, -2.5]
     """
     return to_whole(value, decimals) / float(10**decimals)
 
