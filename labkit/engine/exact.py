@@ -43,7 +43,7 @@ def round_to(value: ir.NumericValue, decimals: int) -> ir.FloatingValue:
     Examples
     --------
     >>> import ibis
-    >>> ibis.literal(2.675).pipe(round_to, 2).execute()
-    2.68
+    >>> round_to(ibis.memtable({"x": [1.005, 2.346]}).x, 2).execute().tolist()
+    [1.0, 2.35]
     """
     return divide((value.cast("float64") * 10**decimals + 0.5).floor(), 10**decimals)
