@@ -46,6 +46,19 @@ from labkit.segments.social import (
     classify_size,
     compare_declared,
 )
+from labkit.segments.summary import (
+    choose_cut,
+    estimate_first,
+    name_largest,
+    summarise_agreement,
+    summarise_declared,
+    summarise_explained,
+    summarise_groups,
+    summarise_leaders,
+    summarise_ranking,
+    summarise_rules,
+    summarise_steps,
+)
 from labkit.segments.surrogate import Surrogate, explain_segments, readable_features
 from labkit.segments.value import (
     check_moves,
@@ -91,6 +104,7 @@ __all__ = [
     "attempt",
     "bootstrap_jaccard",
     "check_moves",
+    "choose_cut",
     "choose_number",
     "classify_by",
     "classify_deciles",
@@ -106,6 +120,7 @@ __all__ = [
     "count_ari",
     "cross_segments",
     "estimate_ari",
+    "estimate_first",
     "explain_segments",
     "find_overlap",
     "group_points",
@@ -118,6 +133,7 @@ __all__ = [
     "measure_mia",
     "measure_mobility",
     "measure_silhouette",
+    "name_largest",
     "name_shapes",
     "prediction_strength",
     "read_shapes",
@@ -127,4 +143,12 @@ __all__ = [
     "shapes_of_loads",
     "spread_over_seeds",
     "standard_candidates",
+    "summarise_agreement",
+    "summarise_declared",
+    "summarise_explained",
+    "summarise_groups",
+    "summarise_leaders",
+    "summarise_ranking",
+    "summarise_rules",
+    "summarise_steps",
 ]

@@ -42,13 +42,17 @@ class Surrogate:
     missed: tuple[str, ...]
     segmentation: Segmentation
 
+    def tell_rule(self, conditions: tuple[tuple[str, str, float], ...], language: terms.Language = "en") -> str:
+        """Conditions of a leaf in words."""
+        say = terms.Say(language)
+        return say(" and ", "，且").join(_conditions(conditions, language)) or say("always", "任何情况")
+
     def rules(self, language: terms.Language = "en") -> list[str]:
         """A sentence a leaf."""
         say = terms.Say(language)
         out = []
         for row in self.table.itertuples():
-            whens = _conditions(row.conditions, language)
-            text = say(" and ", "，且").join(whens) or say("always", "任何情况")
+            text = self.tell_rule(row.conditions, language)
             group, n, share = self.segmentation.label(row.group, language), row.customers_count, row.agreement
             out.append(
                 say(
