@@ -114,7 +114,7 @@ def summarise_explained(found: Comparison, language: terms.Language) -> tuple[pd
     order = list(found.ranking["classification"])
     outcomes = list(dict.fromkeys(found.explained["outcome"]))
     by = {o: mine.set_index("classification")["explained_share"] for o, mine in counted.groupby("outcome")}
-    wide = pd.DataFrame(by).rename_axis("classification")
+    wide = pd.DataFrame(by).rename_axis("classification").round(3) + 0.0  # no nought below nought
     table = wide.loc[order, outcomes].add_suffix("_share").reset_index()
     table = table.assign(classification=[found.label(name, language) for name in order])
     return table.rename_axis(None, axis=1), {f"{o}_share": f"{found.outcome_label(o, language)} [%]" for o in outcomes}

@@ -20,6 +20,9 @@ from labkit.store.manifest import FORMAT, MANIFEST, About, StoreError, file_sha2
 from labkit.store.swap import swap_in, sweep_unfinished
 
 
+_ROWS_A_GROUP = 65_536
+
+
 @dataclass
 class _Open:
     writer: pq.ParquetWriter
@@ -79,7 +82,8 @@ class StoreWriter:
 
     def write_day_rows(self, table: str, month: str, bucket: int, data: pa.Table) -> None:
         """Append day rows of one month and bucket, sorted by customer and day."""
-        self._append(table, f"{table}/month={month}/bucket={bucket:04d}/part.parquet", data)
+        # Engines read a file by its row groups, one a core.
+        self._append(table, f"{table}/month={month}/bucket={bucket:04d}/part.parquet", data, _ROWS_A_GROUP)
         self._see(table, data)
 
     def close_files(self, table: str) -> None:
@@ -89,14 +93,14 @@ class StoreWriter:
         ]:
             self._close(table, self._open.pop(path))
 
-    def _append(self, table: str, path: str, data: pa.Table) -> None:
+    def _append(self, table: str, path: str, data: pa.Table, rows_a_group: int | None = None) -> None:
         if path not in self._open:
             full = self.folder / path
             full.parent.mkdir(parents=True, exist_ok=True)
             writer = pq.ParquetWriter(full, data.schema, compression="zstd", write_page_checksum=True)
             self._open[path] = _Open(writer, path)
             self._files.setdefault(table, [])
-        self._open[path].writer.write_table(data)
+        self._open[path].writer.write_table(data, rows_a_group)
         self._open[path].rows += len(data)
 
     def _see(self, table: str, data: pa.Table) -> None:

@@ -5,12 +5,12 @@ from __future__ import annotations
 import statistics
 from pathlib import Path
 
-from tests.benchmarks.data import make_store
 from tests.benchmarks.measuring import Case, measure
 from tests.benchmarks.peers import make_environment
 
 POLARS = "polars==2.1.0"
-_OPEN = "import labkit; from labkit import profiles; lab = labkit.open({store!r}, verify=False{limit})"
+_MAKE = "from pathlib import Path; from tests.benchmarks.data import make_store"
+_OPEN = "import labkit; from labkit import profiles; lab = labkit.open({store!r}, verify=False{limit}); lab.run(lab.days())"
 _SCAN = "c = ', '.join(f'sum(p{{i:02d}})' for i in range({slots})); lab.backend.raw_sql('SELECT ' + c + ' FROM readings').fetchall()"
 _CELLS = """
 for part in lab.parts():
@@ -69,16 +69,37 @@ PEAK, VALLEY = (np.load(f"{folder}/{{name}}.npy") for name in ("peak", "valley")
 """
 
 
+_HELPS = """
+import numpy as np, labkit
+from labkit import calendar
+with labkit.open({store!r}, verify=False) as lab:
+    days = lab.run(lab.days())
+days["day"] = days["day"].astype("datetime64[ns]")
+days.to_parquet("{folder}/days.parquet")
+rules = calendar.read_periods()
+for name, parts in (("peak", ("sharp", "peak")), ("valley", ("valley", "deep_valley"))):
+    np.save(f"{folder}/{{name}}.npy", np.array([[s in parts for s in rules.slots(30, m)] for m in range(1, 13)]))
+"""
+#: The peer's figures are ours.
+_SAME = """
+import numpy as np, pandas as pd
+ours = pd.read_parquet("{folder}/ours.parquet").set_index("customer_id").sort_index()
+peer = pd.read_parquet("{folder}/peer.parquet")
+assert np.allclose(ours[peer.columns].to_numpy(dtype=float), peer.to_numpy(dtype=float), rtol=1e-9)
+"""
+
+
 def compare_profiles(folder: Path) -> list[str]:
     """Lines of the table: features of 35 M readings, cells of 288 M with and without a limit of memory."""
     year, month = folder / "year", folder / "month"
-    make_store(year, 2000)
-    make_store(month, 100_000, days=30, interval_min=15)
+    # Made by processes of their own: what this one holds would count in the peak of those it starts.
+    for store, size in ((year, "2000"), (month, "100_000, days=30, interval_min=15")):
+        measure(Case("make", f"make_store(Path({str(store)!r}), {size})", before=_MAKE))
     return [*_year_rows(folder, year), *_month_rows(month)]
 
 
 def _year_rows(folder: Path, store: Path) -> list[str]:
-    _write_helps(folder, store)
+    measure(Case("helps", _HELPS.format(folder=folder, store=str(store))))
     opened = _OPEN.format(store=str(store), limit="")
     ours = "table = profiles.load_features(lab)"
     saved = f"\ntable.to_parquet({str(folder / 'ours.parquet')!r})"
@@ -103,7 +124,7 @@ def _year_rows(folder: Path, store: Path) -> list[str]:
         before = _BEFORE.format(folder=str(folder)) + _FROM_CELLS
         check = f"\nfound.sort_index().to_parquet({str(folder / 'peer.parquet')!r})"
         took = measure(Case(name, work + check, before=before), *([runner] if runner else []))
-        _same(folder)
+        measure(Case("same", _SAME.format(folder=folder)))
         times = took[1] / found[1]
         rows.append(
             _row(
@@ -139,29 +160,3 @@ def _month_rows(store: Path) -> list[str]:
 def _row(name: str, took: tuple[float, ...], ratio: float, bound: str = "", kept: bool = True) -> str:
     verdict = "" if not bound else "yes" if kept else "**no**"
     return f"| {name} | {took[0]:.2f} | {took[1]:.2f} | {took[2]:,.0f} | {ratio:.1f} | {bound} | {verdict} |"
-
-
-def _write_helps(folder: Path, store: Path) -> None:
-    """Day types and periods for the peers, as tables."""
-    import numpy as np
-
-    import labkit
-    from labkit import calendar
-
-    with labkit.open(store, verify=False) as lab:
-        days = lab.run(lab.days())
-    days["day"] = days["day"].astype("datetime64[ns]")
-    days.to_parquet(folder / "days.parquet")
-    rules = calendar.read_periods()
-    for name, parts in (("peak", ("sharp", "peak")), ("valley", ("valley", "deep_valley"))):
-        np.save(folder / f"{name}.npy", np.array([[s in parts for s in rules.slots(30, m)] for m in range(1, 13)]))
-
-
-def _same(folder: Path) -> None:
-    """The peer's figures are ours."""
-    import numpy as np
-    import pandas as pd
-
-    ours = pd.read_parquet(folder / "ours.parquet").set_index("customer_id").sort_index()
-    peer = pd.read_parquet(folder / "peer.parquet")
-    assert np.allclose(ours[peer.columns].to_numpy(dtype=float), peer.to_numpy(dtype=float), rtol=1e-9)
