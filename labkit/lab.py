@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import itertools
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
@@ -131,12 +132,15 @@ class Lab:
     @contextlib.contextmanager
     def kept(self, expression: ir.Table) -> Iterator[ir.Table]:
         """An expression worked out once and kept on the engine, for what asks for it several times."""
-        name = f"kept_{next(_KEPT)}"
-        table = self.backend.keep(name, expression)
+        table = self.hold(expression)
         try:
             yield table
         finally:
-            self.backend.forget(name)
+            self.backend.forget(table.get_name())
+
+    def hold(self, expression: ir.Table) -> ir.Table:
+        """The same until the lab is closed; each time under a name of its own."""
+        return self.backend.keep(f"kept_{os.getpid()}_{next(_KEPT)}", expression)
 
     def days(self) -> ir.Table:
         """Every day of the readings with month and day type, to be joined."""

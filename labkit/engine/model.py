@@ -48,7 +48,7 @@ class Engine(Protocol):
         """A table as an Ibis expression."""
 
     def keep(self, name: str, expression: ir.Table) -> ir.Table:
-        """A result worked out once and held on the engine under a name, until it is forgotten or the engine closed."""
+        """A result worked out once and held on the engine under a new name, until it is forgotten or the engine closed."""
 
     def forget(self, name: str) -> None:
         """Let go of what was kept."""

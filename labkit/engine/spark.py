@@ -88,10 +88,9 @@ class SparkBackend(Backend):
             frame.cache().createOrReplaceTempView(name)
             return super(SparkBackend, self).table(name)
 
-        if name in self._kept:
-            self.forget(name)
+        table = self.ask(work)
         self._kept.append(name)
-        return self.ask(work)
+        return table
 
     def forget(self, name: str) -> None:
         def work() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from functools import reduce
 from operator import add
 
@@ -40,10 +41,9 @@ def features(sums: ir.Table, peak: SystemPeak | None = None) -> ir.Table:
     Returns
     -------
     Table
-        ``load_flag``: what to bear in mind (``all_zero``, ``few_days``, ``mixed_intervals``; else ``none``);
+        ``load_flag``: what to bear in mind (``no_readings``, ``all_zero``, ``few_days``, ``mixed_intervals``; else ``none``);
         ``days_metered``, ``hours_metered`` [h], ``gap_share``: part of the metered days without a reading,
-        ``zero_share``: part of the readings in slots without any use all month, so that one switched-off night counts
-        for nothing; ``energy_kwh``, ``energy_per_day_kwh``: per 24 h with a reading; ``maximum_demand_kw``: highest mean power of
+        ``zero_share``: part of the readings in slots in which nothing is used on any day of that kind in the month; ``energy_kwh``, ``energy_per_day_kwh``: per 24 h with a reading; ``maximum_demand_kw``: highest mean power of
         an interval, with its ``maximum_demand_month`` and ``maximum_demand_hour``; ``load_factor``: mean load over maximum
         demand; ``peak_share`` (sharp included), ``flat_share``, ``valley_share`` and ``night_energy_share`` (23 to 7) of energy;
         ``weekend_ratio``, ``summer_ratio``, ``winter_ratio``: mean load on weekends over that on workdays, in June to
@@ -87,8 +87,16 @@ def load_features(lab: Lab, periods: calendar.PeriodRules | None = None) -> pd.D
     >>> load_features(lab)["load_factor"].median()  # doctest: +SKIP
     """
     parts = lab.parts()
+    reactive = lab.parts("reactive") if lab.has("reactive") else [None] * len(parts)
     peak = find_system_peak(lab) if len(parts) > 1 else None
-    frames = [_part_features(lab, periods, rows, peak) for rows in parts]
+    frames = []
+    with contextlib.ExitStack() as kept:
+        degrees = kept.enter_context(lab.kept(degree_months(lab))) if lab.has("weather") else None
+        for rows, varh in zip(parts, reactive, strict=True):
+            # Kept on the engine: the peak and the features both ask for the sums, and the readings are read once.
+            with lab.kept(monthly_sums(lab, periods, rows)) as sums:
+                at = peak or find_system_peak(lab, sums)
+                frames.append(lab.run(_all_features(features(sums, at), sums, lab.customers, varh, degrees)))
     return pd.concat(frames).sort_values("customer_id", ignore_index=True)
 
 
@@ -96,25 +104,21 @@ def feature_table(lab: Lab, periods: calendar.PeriodRules | None = None) -> ir.T
     """`load_features` as a table on the engine, for what is to be worked out there: on a cluster no row leaves it."""
     if not lab.backend.takes_whole:
         return ibis.memtable(load_features(lab, periods))
-    (rows,) = lab.parts()
-    sums = lab.backend.keep("load_sums", monthly_sums(lab, periods, rows))  # held until the lab is closed
-    return _all_features(lab, sums, find_system_peak(lab, sums))
+    sums = lab.hold(monthly_sums(lab, periods))
+    varh = lab.reactive if lab.has("reactive") else None
+    degrees = degree_months(lab) if lab.has("weather") else None
+    return _all_features(features(sums, find_system_peak(lab, sums)), sums, lab.customers, varh, degrees)
 
 
-def _part_features(
-    lab: Lab, periods: calendar.PeriodRules | None, rows: ir.Table, peak: SystemPeak | None
-) -> pd.DataFrame:
-    # Kept on the engine: the peak and the features both ask for it, and the readings are read once.
-    with lab.kept(monthly_sums(lab, periods, rows)) as sums:
-        return lab.run(_all_features(lab, sums, peak or find_system_peak(lab, sums)))
-
-
-def _all_features(lab: Lab, sums: ir.Table, peak: SystemPeak) -> ir.Table:
-    table, others = features(sums, peak), []
-    if lab.has("reactive"):
-        others.append(measure_power_factor(sums, lab.reactive))
-    if lab.has("weather"):
-        others.append(weather_response(sums, lab.customers, degree_months(lab)))
+def _all_features(
+    table: ir.Table, sums: ir.Table, customers: ir.Table, reactive: ir.Table | None, degrees: ir.Table | None
+) -> ir.Table:
+    """Features with those for which other tables are wanted."""
+    others = []
+    if reactive is not None:
+        others.append(measure_power_factor(sums, reactive))
+    if degrees is not None:
+        others.append(weather_response(sums, customers, degrees))
     for other in others:
         table = table.left_join(other, "customer_id").drop("customer_id_right")
     return table
@@ -177,9 +181,9 @@ def _describe(total: ir.Table, with_peak: bool) -> ir.Table:
         hours_metered=divide(total.minutes, 60),
         gap_share=1 - _per(total.minutes, total.days_metered * 1440),
         zero_share=_per(total.idle_minutes, total.minutes),
-        energy_kwh=divide(total.wh, 1000),
+        energy_kwh=(total.minutes > 0).ifelse(divide(total.wh, 1000), ibis.null("float64")),
         energy_per_day_kwh=divide(mean_w * 24, 1000),
-        maximum_demand_kw=divide(highest_w, 1000),
+        maximum_demand_kw=(total.minutes > 0).ifelse(divide(highest_w, 1000), ibis.null("float64")),
         maximum_demand_month=used.ifelse(month_text, ibis.null("string")),
         maximum_demand_hour=used.ifelse((when % 32).cast("float64"), ibis.null("float64")),
         load_factor=mean_w / highest,
@@ -225,6 +229,7 @@ def _typical_workday(table: ir.Table) -> ir.Table:
 def _flag(total: ir.Table) -> ir.StringValue:
     """What a reader must bear in mind; the gravest first."""
     return ibis.cases(
+        (total.minutes == 0, "no_readings"),
         (total.wh == 0, "all_zero"),
         (total.days_metered < FEW_DAYS, "few_days"),
         (total.shortest_min < total.longest_min, "mixed_intervals"),

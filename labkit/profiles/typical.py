@@ -32,7 +32,7 @@ def typical_days(lab: Lab, groups: ir.Table | None = None, *, by_season: bool = 
     -------
     DataFrame
         Without groups ``customer_id``, ``day_type``, ``hour`` (start of the slot
-        [h]), ``mean_kw``; slots as metered, the finest where they changed. With
+        [h]), ``mean_kw``; slots as metered, hours where the interval changed. With
         groups ``group``, ``day_type``, ``hour``, ``relative_load``,
         ``customers_count``. By season with ``season`` before the day type.
     """
@@ -47,9 +47,12 @@ def typical_days(lab: Lab, groups: ir.Table | None = None, *, by_season: bool = 
             long = wide.melt(key[:-1], [f"e{slot}" for slot in slots], "hour", "wh")
             long["minutes"] = wide.melt([], [f"t{slot}" for slot in slots])["value"]
             long["hour"] = long["hour"].str[1:].astype(float)
-            parts.append(long)
+            parts.append(long.assign(interval_min=minutes))
+    every = pd.concat(parts)
+    changed = every.groupby("customer_id")["interval_min"].transform("nunique") > 1
+    every["hour"] = every["hour"].where(~changed, every["hour"] // 1)
     # Energy and time are added before dividing: a day counts for what it has.
-    total = pd.concat(parts).groupby(key, as_index=False)[["wh", "minutes"]].sum()
+    total = every.groupby(key, as_index=False)[["wh", "minutes"]].sum()
     total = total[total["minutes"] > 0]
     total["mean_kw"] = total["wh"] * 60 / 1000 / total["minutes"]
     if groups is None:

@@ -7,11 +7,10 @@ import ibis.expr.types as ir
 
 from labkit.engine import divide, to_whole
 from labkit.lab import Lab
+from labkit.profiles.months import LEAST_DAYS, LEAST_MONTHS
 
 #: Air temperature above which one cools and below which one heats [°C]; the degree days of GB 50176-2016.
 COOLING_ABOVE_C, HEATING_BELOW_C = 26, 18
-#: Months a response wants.
-LEAST_MONTHS = 6
 
 
 def degree_months(lab: Lab) -> ir.Table:
@@ -58,7 +57,7 @@ def weather_response(sums: ir.Table, customers: ir.Table, degrees: ir.Table) -> 
     Table
         ``customer_id``; ``cooling_share_per_c``, ``heating_share_per_c``: change of the monthly mean load, over the customer's
         mean, per °C that the month's hours were above 26 or below 18 on average; ``weather_fit_share``: share of the variance
-        of the months explained. Customers with `LEAST_MONTHS` months or more, where both kinds of degrees vary.
+        of the months explained. Customers with `LEAST_MONTHS` months or more (of `LEAST_DAYS` days of readings each), where both kinds of degrees vary.
 
     Notes
     -----
@@ -69,7 +68,11 @@ def weather_response(sums: ir.Table, customers: ir.Table, degrees: ir.Table) -> 
     months = sums.group_by(["customer_id", "month"]).aggregate(
         wh=sums.wh.sum().cast("int64"), minutes=sums.minutes.sum().cast("int64")
     )
-    months = months.filter(months.minutes > 0).inner_join(area, "customer_id").inner_join(degrees, ["area_id", "month"])
+    months = (
+        months.filter(months.minutes >= LEAST_DAYS * 1440)
+        .inner_join(area, "customer_id")
+        .inner_join(degrees, ["area_id", "month"])
+    )
     whole = ibis.window(group_by="customer_id")
     share = months.mutate(
         all_wh=months.wh.sum().over(whole).cast("int64"), all_min=months.minutes.sum().over(whole).cast("int64")

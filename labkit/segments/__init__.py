@@ -28,7 +28,7 @@ from labkit.segments.indices import (
 from labkit.segments.learned import DEFINING, LEARNED_METHODS, Learned, learn_classes, shape_features
 from labkit.segments.naming import kind_of_day, name_shapes
 from labkit.segments.number import NumberChoice, choose_number
-from labkit.segments.outcomes import OUTCOME_KINDS, OUTCOMES, Outcome, find_overlap, marketing_outcomes
+from labkit.segments.outcomes import OUTCOME_KINDS, OUTCOMES, Outcome, customers_at, find_overlap, marketing_outcomes
 from labkit.segments.repeats import (
     SeedSpread,
     TimeAgreement,
@@ -48,6 +48,7 @@ from labkit.segments.social import (
 )
 from labkit.segments.summary import (
     choose_cut,
+    count_shared,
     estimate_first,
     name_largest,
     summarise_agreement,
@@ -68,6 +69,7 @@ from labkit.segments.value import (
     classify_tiers_over_time,
     measure_mobility,
 )
+from labkit.segments.verdict import join_names
 
 __all__ = [
     "DEFINING",
@@ -118,12 +120,15 @@ __all__ = [
     "compare",
     "compare_declared",
     "count_ari",
+    "count_shared",
     "cross_segments",
+    "customers_at",
     "estimate_ari",
     "estimate_first",
     "explain_segments",
     "find_overlap",
     "group_points",
+    "join_names",
     "kind_of_day",
     "learn_classes",
     "marketing_outcomes",

@@ -201,7 +201,9 @@ def _standing(name: str, known: _Known) -> Candidate:
     column = _STANDING[name]
     made = {"industry": classify_industry, "size": classify_size}.get(name)
     segmentation = made(known.people) if made else classify_by(known.people, column, name=name)
-    return Candidate(name, segmentation, frozenset({f"{STANDING}{column}"}), None)
+    # An industry lies within a class: who knows the one knows the other.
+    made_of = {f"{STANDING}{c}" for c in (column, *(["customer_class"] if name == "industry" else []))}
+    return Candidate(name, segmentation, frozenset(made_of), None)
 
 
 def _value(name: str, known: _Known, then: pd.Timestamp | None) -> Candidate:

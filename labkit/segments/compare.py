@@ -81,6 +81,12 @@ class Comparison:
         """Name of the classification that surely explains most; empty if there is none."""
         return find_winner(self.ranking)
 
+    @property
+    def gain_points(self) -> Estimate:
+        """The gain in percentage points; missing where there is none."""
+        gain = self.gain or Estimate(float("nan"), float("nan"), float("nan"), 0)
+        return Estimate(gain.value * 100, gain.low * 100, gain.high * 100, gain.n)
+
     def label(self, name: str, language: terms.Language = "en") -> str:
         """Name of a classification."""
         return self.candidates[name].label(language)

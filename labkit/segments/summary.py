@@ -80,6 +80,13 @@ def name_largest(found: Segmentation, language: terms.Language) -> tuple[str, fl
     return found.label(code, language), float(sizes[code])
 
 
+def count_shared(found: Comparison, today: str = "class") -> int:
+    """Outcomes that count for the recommended combination and for today's classification: those the gain is the mean of."""
+    members = {*(found.combination.members or (str(found.ranking["classification"].iloc[0]),)), today}
+    mine = found.explained[found.explained["classification"].isin(members)]
+    return int((mine.groupby("outcome")["overlap"].agg("max") == "").sum())
+
+
 def estimate_first(found: Comparison) -> Estimate:
     """Mean share explained by the classification that comes first."""
     row = found.ranking.iloc[0]
@@ -92,8 +99,9 @@ def summarise_leaders(found: Comparison, language: terms.Language) -> pd.DataFra
     ``low_share``, ``high_share``, ``customers_count``."""
     rows = []
     for outcome, mine in found.explained[found.explained["overlap"] == ""].groupby("outcome", sort=False):
-        best = mine.loc[mine["explained_share"].idxmax()]
-        name = found.label(best["classification"], language) if best["low"] > 0 else "–"
+        sure = mine[mine["low"] > 0]
+        best = mine.loc[(sure if len(sure) else mine)["explained_share"].idxmax()]
+        name = found.label(best["classification"], language) if len(sure) else "–"
         rows.append(
             (
                 found.outcome_label(str(outcome), language),
@@ -126,6 +134,9 @@ def summarise_ranking(found: Comparison, language: terms.Language) -> pd.DataFra
     table = table.merge(found.stability[["classification", "ari"]], "left", on="classification")
     table = table.merge(found.periods[["classification", "moved_share"]], "left", on="classification")
     traits = found.traits[["classification", "groups_count", "evenness", "gini", "faithfulness"]]
+    # Rules are wanted for what was made of loads; the others are rules.
+    loads = ["readings" in found.candidates[name].made_of for name in traits["classification"]]
+    traits = traits.assign(faithfulness=traits["faithfulness"].where(loads))
     return found.named(table.merge(traits, "left", on="classification"), language).rename(columns=_ENDS)
 
 
@@ -150,7 +161,7 @@ def summarise_rules(found: Surrogate, language: terms.Language, fewest: int) -> 
     )
 
 
-def summarise_agreement(found: Comparison, language: terms.Language, least: float = 0.1) -> pd.DataFrame:
+def summarise_agreement(found: Comparison, language: terms.Language, least: float = 0.3) -> pd.DataFrame:
     """Pairs of classifications that say much the same, those that agree most first."""
     pairs = found.agreement[found.agreement["low"] > least].sort_values("ari", ascending=False, kind="stable")
     return found.named(pairs, language).reset_index(drop=True)

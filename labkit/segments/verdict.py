@@ -109,7 +109,14 @@ def _share(value: float, low: float, high: float, language: terms.Language) -> s
     return f"{value:.1%}（{ends}）" if language == "zh" else f"{value:.1%} ({ends})"
 
 
-def _join(names: Sequence[str], language: terms.Language) -> str:
+def join_names(names: Sequence[str], language: terms.Language) -> str:
+    """Names in a row, as a sentence has them.
+
+    Examples
+    --------
+    >>> join_names(["a", "b", "c"], "en"), join_names(["a", "b"], "zh")
+    ('a, b and c', 'a、b')
+    """
     if language == "zh" or len(names) < 2:
         return "、".join(names)
     return f"{', '.join(names[:-1])} and {names[-1]}"
@@ -140,8 +147,8 @@ def _tell_first(found: Comparison, language: terms.Language) -> str:
     level = [found.label(n, language) for n in rows.loc[rows["level"], "classification"]]
     return say(
         f"No winner: {name} comes first with {share} of the deviance explained in the mean of {count} outcomes, out of "
-        f"sample, but on the outcomes that count for both it cannot be told apart from {_join(level, language)}.",
-        f"没有明确的优胜者：{name}居首，样本外平均可解释{count}项结果偏差的{share}，但在双方均可计入的结果上，与{_join(level, language)}的差异不显著。",
+        f"sample, but on the outcomes that count for both it cannot be told apart from {join_names(level, language)}.",
+        f"没有明确的优胜者：{name}居首，样本外平均可解释{count}项结果偏差的{share}，但在双方均可计入的结果上，与{join_names(level, language)}的差异不显著。",
     )
 
 
@@ -149,7 +156,8 @@ def _tell_outcomes(found: Comparison, language: terms.Language) -> str:
     """What leads for each outcome."""
     say, parts = terms.Say(language), []
     for outcome, rows in found.explained[found.explained["overlap"] == ""].groupby("outcome", sort=False):
-        best = rows.loc[rows["explained_share"].idxmax()]
+        sure = rows[rows["low"] > 0]
+        best = rows.loc[(sure if len(sure) else rows)["explained_share"].idxmax()]
         title = found.outcome_label(str(outcome), language)
         if best["low"] > 0:
             share = _share(best["explained_share"], best["low"], best["high"], language)
@@ -171,8 +179,8 @@ def _tell_overlap(found: Comparison, language: terms.Language) -> str:
         for r in flagged.itertuples()
     ]  # fmt: skip
     return terms.Say(language)(
-        f"Not credited, since made of the same data or of a later time: {_join(pairs, language)}.",
-        f"因采用同一数据或使用了结果期内的数据而不计：{_join(pairs, language)}。",
+        f"Not credited, since made of the same data or of a later time: {join_names(pairs, language)}.",
+        f"因采用同一数据或使用了结果期内的数据而不计：{join_names(pairs, language)}。",
     )
 
 
@@ -189,8 +197,8 @@ def _tell_combination(found: Comparison, language: terms.Language) -> str:
     else:
         added = [say(f"{n} adds {told(r)}", f"加入{n}提高{told(r)}") for n, r in zip(names[1:], rows[1:])]
         how = say("crossed", "交叉使用") if made.crossed else say("side by side", "并列使用")
-        text = say(f"Recommended: {_join(names, language)}, {how}; {_join(added, language)}",
-                   f"推荐：{_join(names, language)}，{how}；{'，'.join(added)}")  # fmt: skip
+        text = say(f"Recommended: {join_names(names, language)}, {how}; {join_names(added, language)}",
+                   f"推荐：{join_names(names, language)}，{how}；{'，'.join(added)}")  # fmt: skip
     if not last["added"]:
         nothing = found.label(last["classification"], language)
         text += say(

@@ -19,7 +19,6 @@ from labkit.store.layout import arrow_schema, time_column
 from labkit.store.manifest import FORMAT, MANIFEST, About, StoreError, file_sha256
 from labkit.store.swap import swap_in, sweep_unfinished
 
-
 _ROWS_A_GROUP = 65_536
 
 

@@ -10,11 +10,13 @@ from tests.benchmarks.peers import make_environment
 
 POLARS = "polars==2.1.0"
 _MAKE = "from pathlib import Path; from tests.benchmarks.data import make_store"
-_OPEN = "import labkit; from labkit import profiles; lab = labkit.open({store!r}, verify=False{limit}); lab.run(lab.days())"
+_OPEN = (
+    "import labkit; from labkit import profiles; lab = labkit.open({store!r}, verify=False{limit}); lab.run(lab.days())"
+)
 _SCAN = "c = ', '.join(f'sum(p{{i:02d}})' for i in range({slots})); lab.backend.raw_sql('SELECT ' + c + ' FROM readings').fetchall()"
 _CELLS = """
 for part in lab.parts():
-    with lab.kept(profiles.cells(part, lab.days(), {minutes})): pass
+    lab.backend.to_pyarrow(profiles.cells(part, lab.days(), {minutes}))
 """
 #: The same features by hand: cells of every slot, then what follows from them, in numpy.
 _FROM_CELLS = """

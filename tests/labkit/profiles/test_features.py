@@ -126,7 +126,8 @@ def test_months_equal_least_squares_and_the_best_split(long: pd.DataFrame, found
 def test_power_factor_equals_energy_over_apparent_energy(lab: Lab, found: pd.DataFrame) -> None:
     slots = [f"p{i:02d}" for i in range(96)]
     wh, varh = (
-        lab.run(lab.table(t)).set_index(["customer_id", "day"])[slots].sum(axis=1) for t in ("readings", "reactive")
+        lab.run(lab.table(t)).set_index(["customer_id", "day"])[slots].abs().sum(axis=1)
+        for t in ("readings", "reactive")
     )
     both = pd.concat([wh.rename("wh"), varh.rename("varh")], axis=1, join="inner").groupby("customer_id").sum()
     expected = both["wh"] / np.hypot(both["wh"], both["varh"])
@@ -134,8 +135,9 @@ def test_power_factor_equals_energy_over_apparent_energy(lab: Lab, found: pd.Dat
     pd.testing.assert_series_equal(found["power_factor"].dropna(), expected, check_names=False, rtol=1e-12)
 
 
-def weather_lab(folder: Path, load: dict[str, np.ndarray], kelvin: np.ndarray) -> Lab:
-    """Customers of one area, each day of a year at the load [Wh an hour] of its month; weather of each month."""
+def weather_lab(folder: Path, load: dict[str, np.ndarray], kelvin: np.ndarray, gone: int = 0) -> Lab:
+    """Customers of one area, each day of a year at the load [Wh an hour] of its month; weather of each month; of the month
+    `gone` but one reading is there."""
     days = pd.date_range("2025-01-01", "2025-12-31")
     hours = pd.date_range("2025-01-01", "2025-12-31 23:00", freq="h")
     with StoreWriter(folder) as writer:
@@ -148,12 +150,14 @@ def weather_lab(folder: Path, load: dict[str, np.ndarray], kelvin: np.ndarray) -
             mine = days[days.month == month]
             for name, level in load.items():
                 wh = np.full((len(mine), 24), level[month - 1], dtype=np.int32)
+                missing = np.full(wh.shape, month == gone)
+                missing[0, 0] = False
                 rows = day_rows(
                     pa.array([name] * len(mine)),
                     pa.array(mine.to_numpy().astype("datetime64[D]")),
                     60,
                     wh,
-                    np.zeros(wh.shape, dtype=bool),
+                    missing,
                 )
                 writer.write_day_rows("readings", f"2025-{month:02d}", 0, rows)
     return labkit.open(folder)
@@ -174,6 +178,22 @@ def test_the_answer_to_weather_is_found_where_it_is_known(tmp_path: Path) -> Non
     )
 
 
+def test_a_month_of_one_reading_does_not_tell_of_the_weather(tmp_path: Path) -> None:
+    c = np.array([2.0, 4, 9, 16, 21, 27, 31, 30, 24, 18, 11, 5])
+    level = 1000 * (1 + 0.05 * np.maximum(c - 26, 0) + 0.02 * np.maximum(18 - c, 0))
+    level[6] = 200  # July's one reading is of the night
+    with weather_lab(tmp_path / "w", {"A": level}, c, gone=7) as lab:
+        row = profiles.load_features(lab).iloc[0]
+    assert row["cooling_share_per_c"] > 0.03 and row["weather_fit_share"] > 0.999
+
+
+def test_the_hours_of_a_changed_meter_are_hours(tmp_path: Path) -> None:
+    rows = [("A", "2025-03-03", 60, [400.0] * 24), ("A", "2025-03-04", 15, [200.0] + [0.0] * 3 + [100.0] * 92)]
+    with tiny(tmp_path / "s", rows) as lab:
+        found = profiles.typical_days(lab).set_index("hour")["mean_kw"]
+    assert found.index.tolist() == list(range(24)) and found[0] == 0.3 and found[5] == 0.4
+
+
 def test_heat_and_cold_that_never_part_are_not_told_apart(tmp_path: Path) -> None:
     with weather_lab(tmp_path / "w", {"A": np.linspace(900, 1100, 12)}, np.full(12, 22.0)) as lab:
         row = profiles.load_features(lab).iloc[0]
@@ -183,6 +203,7 @@ def test_heat_and_cold_that_never_part_are_not_told_apart(tmp_path: Path) -> Non
 def test_hardly_any_data_is_said_and_nothing_is_endless(tmp_path: Path) -> None:
     days = [str(day)[:10] for day in pd.date_range("2025-03-03", periods=28)]
     rows: list[tuple[str, str, int, list[float | None]]] = [("one reading", days[0], 60, [5.0] + [None] * 23)]
+    rows += [("gaps", day, 60, [None] * 24) for day in days]
     rows += [("nought", day, 60, [0.0] * 24) for day in days]
     rows += [("a week", day, 60, [100.0] * 24) for day in days[:7]]
     rows += [
@@ -192,10 +213,11 @@ def test_hardly_any_data_is_said_and_nothing_is_endless(tmp_path: Path) -> None:
     with tiny(tmp_path / "s", sorted(rows, key=lambda row: row[1])) as lab:
         found = profiles.load_features(lab).set_index("customer_id")
     assert found["load_flag"].to_dict() == {
-        "one reading": "few_days", "nought": "all_zero", "a week": "few_days", "changed": "mixed_intervals", "good": "none"
+        "one reading": "few_days", "gaps": "no_readings", "nought": "all_zero", "a week": "few_days", "changed": "mixed_intervals", "good": "none"
     }  # fmt: skip
     numbers = found.select_dtypes("number")
     assert not np.isinf(numbers.to_numpy(dtype=float)).any()
+    assert np.isnan(found.loc["gaps", "energy_kwh"]) and np.isnan(found.loc["gaps", "maximum_demand_kw"])
     assert found.loc["nought", "zero_share"] == 1 and found.loc["good", "zero_share"] == 0
     assert found.loc["one reading", "gap_share"] == pytest.approx(23 / 24)
     assert found.loc["changed", ["load_factor", "base_load_share"]].tolist() == [1, 1]
