@@ -208,7 +208,7 @@ def _not_drawn(names: list[str], share: float, language: terms.Language) -> str:
         return ""
     say = terms.Say(language)
     who = say(", ", "、").join(names) if len(names) <= 2 else say(f"{len(names)} more groups", f"另外{len(names)}组")
-    part = say("under 1 %", "不足1%") if share < 0.01 else f"{share:.0%}"
+    part = say("under 1 %", "不足1%") if share < 0.01 else f"{share:.1%}"
     return say(f"Not drawn: {who} ({part}).", f"未绘出：{who}（{part}）。")
 
 

@@ -54,5 +54,5 @@ def spark(spark_there: None, store: Path, connect_port: int) -> Iterator[Lab]:
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(connect_port),
     }
-    with labkit.open(store, engine="local[2]", memory_limit_mb=1500, config=config) as lab:
+    with labkit.open(store, engine="local[2]", memory_limit_mb=4000, config=config) as lab:
         yield lab
