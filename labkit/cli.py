@@ -11,7 +11,9 @@ from pathlib import Path
 
 import labkit
 from labkit import terms
-from labkit.intake.findings import CheckResult, IntakeError
+from labkit.intake import intake as intake_files
+from labkit.intake.findings import CheckResult, IntakeError, LayoutError
+from labkit.intake.formats import FORMATS, intake_format
 from labkit.store import StoreError, write_whole
 
 #: Marks around what is generated in a Markdown file.
@@ -64,7 +66,12 @@ def _parser() -> argparse.ArgumentParser:
     intake = commands.add_parser("intake", help="make a store of a folder of files")
     for command in (check, intake):
         command.add_argument(
-            "path", type=Path, help="folder of CSV, Excel or Parquet files named after their tables, or one file"
+            "path",
+            type=Path,
+            nargs="+" if command is intake else None,
+            metavar="[suggest] PATH" if command is intake else "PATH",
+            help="folder of CSV, Excel or Parquet files named after their tables, or one file"
+            + ("; after the word suggest: write a first mapping of it" if command is intake else ""),
         )
         command.add_argument(
             "--mapping", type=Path, help="mapping file (mapping.yaml in the folder is found by itself)"
@@ -72,10 +79,11 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--language", choices=terms.LANGUAGES, default="en")
         command.add_argument("--json", action="store_true", help="findings as JSON")
     check.set_defaults(run=_check)
-    intake.add_argument("--out", type=Path, required=True, metavar="STORE")
-    intake.add_argument(
-        "--format", choices=("tables", "uci", "lcl"), default="tables", help="layout of a public data set"
-    )
+    intake.add_argument("--out", type=Path, metavar="STORE", help="the store, or the mapping file of suggest")
+    intake.add_argument("--format", choices=("tables", *FORMATS), default="tables", help="layout of a public data set")
+    intake.add_argument("--timezone", metavar="ZONE", help="of the meters, where a layout's times are UTC")
+    intake.formatter_class = argparse.RawDescriptionHelpFormatter
+    intake.epilog = "formats:\n" + "\n".join(f"  {f.name:<12}{f.title} (PATH: {f.takes})" for f in FORMATS.values())
     intake.set_defaults(run=_intake)
 
     report = commands.add_parser("report", help="run the notebooks and write the pages")
@@ -144,29 +152,66 @@ def _sample(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from labkit.intake import check
 
-    return _show(check(options.path, options.mapping), options)
+    try:
+        return _show(check(options.path, options.mapping), options)
+    except LayoutError as error:
+        return _show_guess(error, options.path, options)
 
 
 def _intake(options: argparse.Namespace) -> int:
-    if options.format == "uci":
-        from labkit.intake.formats.uci import intake_uci
-
-        result = intake_uci(options.path, options.out)
-    elif options.format == "lcl":
-        from labkit.intake.formats.lcl import intake_lcl
-
-        result = intake_lcl(options.path, options.out)
+    *word, path = options.path
+    if word and [str(one) for one in word] != ["suggest"]:
+        raise ValueError(f"one folder or file at a time: {path} is one too many")
+    if word:
+        return _suggest(path, options.out)
+    if options.out is None:
+        raise ValueError("name the store, as in --out my_store; for a first mapping: labkit intake suggest PATH")
+    known = FORMATS.get(options.format)
+    if known:
+        if options.mapping:
+            raise ValueError(f"--format {known.name} reads its layout by itself; leave --mapping out")
+        result = intake_format(known.name, path, options.out, options.timezone)
     else:
-        from labkit.intake import intake
-
-        result = intake(options.path, options.out, options.mapping)
+        if options.timezone:
+            raise ValueError("tables name their time zone in mapping.yaml (about: timezone); leave --timezone out")
+        try:
+            result = intake_files(path, options.out, options.mapping)
+        except LayoutError as error:
+            return _show_guess(error, path, options)
     _show(result, options)
     if not options.json:
         print(
-            f"the store is in {options.out}"
+            f"the {known.makes if known else 'store'} is in {options.out}"
             + ("; rows set aside are in its folder quarantine" if result.quarantine else "")
         )
     return 0
+
+
+def _suggest(path: Path, out: Path | None) -> int:
+    from labkit.intake.suggest import suggest_mapping
+
+    text = suggest_mapping(path)
+    if out is None:
+        print(text, end="")
+        return 0
+    if out.exists():
+        raise ValueError(f"{out} is there already and is not overwritten; name another file")
+    write_whole(out, text.encode())
+    print(f"wrote {out}: read its comments, then labkit intake {path} --mapping {out} --out STORE")
+    return 0
+
+
+def _show_guess(error: LayoutError, path: Path, options: argparse.Namespace) -> int:
+    """A layout that is not known: what it looks like, and the two ways on; nothing is taken in."""
+    from labkit.intake.suggest import explain_layout
+
+    told = explain_layout(path, options.language)
+    if options.json:
+        print(json.dumps({"error": str(error), "guess": told}, ensure_ascii=False, indent=1))
+    print(f"labkit: {error}", file=sys.stderr)
+    if not options.json:
+        print("\n".join(told), file=sys.stderr)
+    return 2
 
 
 def _show(result: CheckResult, options: argparse.Namespace) -> int:

@@ -13,6 +13,7 @@ from labkit.intake.findings import IntakeError
 from labkit.schema import Rule
 
 _OFFSET = re.compile(r"(?:[+-]\d{2}:?\d{2}|Z)$")
+_DATE = re.compile(r"(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(.*)", re.DOTALL)
 #: Clocks go back by an hour, on Lord Howe Island by half an hour [s].
 _SHIFTS_S = (1800, 3600)
 
@@ -81,7 +82,7 @@ def read_instants(texts: Sequence[str], zone: str) -> np.ndarray:
     [1483228800, 1483232400]
     """
     offset = np.array([bool(_OFFSET.search(text.strip()[10:])) for text in texts], bool)
-    series = pd.Series(list(texts), dtype="object").str.strip()
+    series = pd.Series([_as_iso(text) for text in texts], dtype="object")
     out = np.full(len(texts), np.iinfo(np.int64).min)
     for mine, naive in ((offset, False), (~offset, True)):
         if mine.any():
@@ -90,6 +91,12 @@ def read_instants(texts: Sequence[str], zone: str) -> np.ndarray:
                 stamps = stamps.dt.tz_localize(zone, ambiguous="NaT", nonexistent="NaT").dt.tz_convert("UTC")
             out[mine] = pd.DatetimeIndex(stamps).as_unit("s").asi8
     return out
+
+
+def _as_iso(text: str) -> str:
+    """Dates as 2024/1/5 or 2024年1月5日 in the form 2024-01-05."""
+    found = _DATE.match(text.strip())
+    return f"{found[1]}-{int(found[2]):02d}-{int(found[3]):02d}{found[4]}" if found else text.strip()
 
 
 def repeated_hour_rule() -> Rule:

@@ -78,7 +78,12 @@ class Taken:
         wanted = set(self.bad) | {first for _, first, _ in self.warned.values()}
         texts = self.source.originals(wanted) if wanted else {}
         rows = [
-            (self.source.name, self.source.line_of(line), " ".join(dict.fromkeys(rule.id for rule in rules)), texts.get(line, ""))
+            (
+                self.source.name,
+                self.source.line_of(line),
+                " ".join(dict.fromkeys(rule.id for rule in rules)),
+                texts.get(line, ""),
+            )
             for line, rules in sorted(self.bad.items())
         ]
         return self._findings(texts), pd.DataFrame(rows, columns=["file", "line", "rules", "original"])

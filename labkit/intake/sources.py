@@ -276,15 +276,33 @@ def _as_csv(cells: list[str]) -> str:
     return out.getvalue()
 
 
-def open_workbook(path: Path, known_of: dict[str, set[str]], header_row: int | None = None) -> list[SheetSource]:
-    """The sheets of a workbook that have rows.
+def open_workbook(
+    path: Path, known_of: dict[str, set[str]], header_rows: dict[str, int] | None = None
+) -> list[tuple[str, SheetSource]]:
+    """The sheets of a workbook that have rows, with their titles.
 
     Parameters
     ----------
     known_of : dict
         Table -> headers it may have.
-    header_row : int, optional
-        Row of the header, as Excel shows it, where it is known.
+    header_rows : dict, optional
+        Sheet -> row of its header, as Excel shows it, where it is known; "" is for every sheet.
+
+    Raises
+    ------
+    IntakeError
+        If the file is no workbook, or would unpack to far more than it is.
+    """
+    sheets = read_sheets(path)
+    known, given = set().union(*known_of.values()), header_rows or {}
+    return [
+        (title, _sheet(path, title if len(sheets) > 1 else "", rows, known, given.get(title, given.get(""))))
+        for title, rows in sheets
+    ]
+
+
+def read_sheets(path: Path) -> list[tuple[str, list[tuple[int, list[str]]]]]:
+    """Titles of the visible sheets of a workbook that have rows, and the rows with their numbers.
 
     Raises
     ------
@@ -308,9 +326,7 @@ def open_workbook(path: Path, known_of: dict[str, set[str]], header_row: int | N
             book.close()
     except Exception as error:  # openpyxl lets every kind of damage through as it comes
         raise IntakeError(f"{path.name}: the workbook is damaged ({type(error).__name__}); save it again") from error
-    sheets = [(title, rows) for title, rows in found if rows]
-    known = set().union(*known_of.values())
-    return [_sheet(path, title if len(sheets) > 1 else "", rows, known, header_row) for title, rows in sheets]
+    return [(title, rows) for title, rows in found if rows]
 
 
 def _sheet_rows(sheet: Any) -> list[tuple[int, list[str]]]:

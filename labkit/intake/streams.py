@@ -109,6 +109,18 @@ def _local_texts(texts: list[str], zone: str, local_zone: str, shift_min: int) -
     return [new if ok else old for old, new, ok in zip(texts, shown.tolist(), there.tolist())], repeated & there
 
 
+def ids_of(source: Source, at: int) -> set[str]:
+    """Every customer of a source, which can be read again."""
+    found: set[str] = set()
+    before = list(source.invalid)
+    for batch, _ in source.batches():
+        column = batch.column(at)
+        text = column if pa.types.is_string(column.type) else column.cast(pa.string())
+        found.update(pc.unique(pc.utf8_trim_whitespace(text)).to_pylist())
+    source.invalid[:] = before
+    return {one for one in found if one}
+
+
 def numbers_of(column: pa.Array) -> np.ndarray:
     """Numbers of a column of text; not a number where a cell is empty or none.
 
