@@ -17,9 +17,10 @@ from labkit.intake.findings import IntakeError
 
 _CHUNK = 1 << 20
 _MOST_BYTES, _MOST_DEPTH, _MOST_TEXT = 2_000_000_000, 64, 10_000
-_POINT = re.compile(r"(?:RetailCustomer/([^/]+)/)?(?:.*?)UsagePoint/([^/]+)")
+_POINT = re.compile(r"UsagePoint/([^/]+)")
+_OWNER = re.compile(r"(?:RetailCustomer|User)/([^/]+)")
 #: What is read of a ReadingType and of a reading, by local name.
-_TYPE = ("powerOfTenMultiplier", "uom", "flowDirection", "intervalLength")
+_TYPE = ("uom", "powerOfTenMultiplier", "flowDirection")
 _READING = ("start", "duration", "value")
 
 
@@ -75,8 +76,8 @@ def point_of(href: str, otherwise: str) -> str:
     >>> point_of("", "file")
     'file'
     """
-    found = _POINT.search(href)
-    return "-".join(part for part in found.groups() if part) if found else otherwise
+    found = [form.search(href) for form in (_OWNER, _POINT)]
+    return "-".join(part.group(1) for part in found if part) if found[1] else otherwise
 
 
 @dataclass
@@ -115,7 +116,7 @@ class _Handler:
         if local in _TYPE or (local in _READING and "IntervalReading" in self.path):
             self.cells[local] = written
         elif local == "ReadingType":
-            uom, power, flow = (_whole(self.cells.get(cell, "")) for cell in _TYPE[:3])
+            uom, power, flow = (_whole(self.cells.get(cell, "")) for cell in _TYPE)
             told = ReadingType(-1 if uom is None else uom, power or 0, -1 if flow is None else flow)
             self.feed.types[self._self()] = told
         elif local == "MeterReading":

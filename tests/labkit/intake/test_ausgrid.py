@@ -61,7 +61,7 @@ def test_odd_rows_are_set_aside_with_their_line(tmp_path: Path) -> None:
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text(f"{TITLE}\n{HEAD.replace('0:30', '0:15')}\n")
-    with pytest.raises(IntakeError, match="a.csv:2: expected the half-hours"):
+    with pytest.raises(IntakeError, match=r"a\.csv:2: expected the half-hours"):
         intake_ausgrid(tmp_path / "a.csv", tmp_path / "store")
     (tmp_path / "b.csv").write_text("x,y\n1,2\n")
     with pytest.raises(IntakeError, match="not the layout of Ausgrid"):

@@ -38,7 +38,7 @@ def test_a_column_is_a_building(folder: Path, tmp_path: Path) -> None:
     with labkit.open(tmp_path / "store") as lab:
         people = lab.run(lab.customers).set_index("customer_id")
         days = lab.run(lab.readings).set_index("customer_id")
-        assert lab.about.timezone == "US/Eastern"
+        assert lab.manifest.about.timezone == "US/Eastern"
     assert people["customer_class"].to_dict() == {
         "Panther_lodging_Dean": "residential",
         "Panther_office_Karla": "commercial",

@@ -64,9 +64,9 @@ def test_what_is_no_half_hour_is_set_aside_with_its_line(folder: Path, tmp_path:
 
 def test_other_files_are_refused(tmp_path: Path) -> None:
     (tmp_path / "File1.txt").write_text("meter,code,kwh\n")
-    with pytest.raises(IntakeError, match="File1.txt:1: not the layout of the CER trial"):
+    with pytest.raises(IntakeError, match=r"File1\.txt:1: not the layout of the CER trial"):
         intake_cer(tmp_path / "File1.txt", tmp_path / "store")
     (tmp_path / "empty").mkdir()
-    with pytest.raises(IntakeError, match="holds no .txt file"):
+    with pytest.raises(IntakeError, match=r"holds no \.txt file"):
         intake_cer(tmp_path / "empty", tmp_path / "store")
     assert not (tmp_path / "store").exists()
