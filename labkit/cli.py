@@ -69,9 +69,9 @@ def _parser() -> argparse.ArgumentParser:
             "path",
             type=Path,
             nargs="+" if command is intake else None,
-            metavar="[suggest] PATH" if command is intake else "PATH",
+            metavar="PATH",
             help="folder of CSV, Excel or Parquet files named after their tables, or one file"
-            + ("; after the word suggest: write a first mapping of it" if command is intake else ""),
+            + ("; with the word suggest before it: write a first mapping of it" if command is intake else ""),
         )
         command.add_argument(
             "--mapping", type=Path, help="mapping file (mapping.yaml in the folder is found by itself)"
@@ -82,6 +82,7 @@ def _parser() -> argparse.ArgumentParser:
     intake.add_argument("--out", type=Path, metavar="STORE", help="the store, or the mapping file of suggest")
     intake.add_argument("--format", choices=("tables", *FORMATS), default="tables", help="layout of a public data set")
     intake.add_argument("--timezone", metavar="ZONE", help="of the meters, where a layout's times are UTC")
+    intake.usage = "labkit intake [suggest] PATH [--out STORE] [--mapping FILE | --format NAME [--timezone ZONE]] [--language LANGUAGE] [--json]"
     intake.formatter_class = argparse.RawDescriptionHelpFormatter
     intake.epilog = "formats:\n" + "\n".join(f"  {f.name:<12}{f.title} (PATH: {f.takes})" for f in FORMATS.values())
     intake.set_defaults(run=_intake)

@@ -146,6 +146,9 @@ def test_known_layouts_are_recognised(tmp_path: Path, capsys: pytest.CaptureFixt
         "greenbutton": '<?xml version="1.0"?>\n<feed xmlns:espi="http://naesb.org/espi">',
     }  # fmt: skip
     assert set(tops) == set(FORMATS)
+    for readme in ("README.md", "README.zh.md"):
+        text = (Path(__file__).parents[3] / readme).read_text(encoding="utf-8")
+        assert all(f"| `{name}` |" in text for name in FORMATS), readme
     for name, top in tops.items():
         path = tmp_path / f"{name}.{'xml' if name == 'greenbutton' else 'csv'}"
         path.write_text(f"{top}\n")
