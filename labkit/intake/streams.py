@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -143,7 +143,18 @@ def _number(cell: str) -> float:
         return float("nan")
 
 
-def unreadable_cells(column: pa.Array, numbers: np.ndarray) -> np.ndarray:
-    """True where something was written that is no number."""
-    blank = pc.equal(pc.utf8_trim_whitespace(pc.fill_null(column, "")), "").to_numpy(zero_copy_only=False)
-    return np.asarray(~np.isfinite(numbers) & ~blank)
+def number_matrix(columns: Sequence[pa.Array]) -> tuple[np.ndarray, np.ndarray]:
+    """Numbers of columns of text side by side, and which cells hold something that is no number.
+
+    Examples
+    --------
+    >>> numbers, bad = number_matrix([pa.array(["1", "x"]), pa.array(["", "4"])])
+    >>> numbers.tolist(), bad.tolist()
+    ([[1.0, nan], [nan, 4.0]], [[False, False], [True, False]])
+    """
+    # One array for all: a file may have thousands of columns.
+    flat = pa.concat_arrays(columns)
+    numbers = numbers_of(flat)
+    blank = pc.equal(pc.utf8_trim_whitespace(pc.fill_null(flat, "")), "").to_numpy(zero_copy_only=False)
+    shape = (len(columns), len(columns[0]))
+    return numbers.reshape(shape).T.copy(), (~np.isfinite(numbers) & ~blank).reshape(shape).T

@@ -28,7 +28,7 @@ import pyarrow.compute as pc
 from labkit.intake.findings import CheckResult, Finding, IntakeError
 from labkit.intake.formats.taking import customers_source, data_files, make_store, note, open_lines
 from labkit.intake.sources import Source, TextSource, column_name
-from labkit.intake.streams import numbers_of, unreadable_cells
+from labkit.intake.streams import number_matrix
 from labkit.schema import Rule
 from labkit.store import About
 
@@ -59,7 +59,7 @@ class _Homes(Source):
     def __post_init__(self) -> None:
         self.header = ["customer_id", "day", *(f"P{i}" for i in range(1, 49))]
         self.invalid = self.inner.invalid
-        twice: list[tuple[int, str, str | Rule]] = []
+        aside: list[tuple[int, str, str | Rule]] = []
         for batch, lines in self.inner.batches():
             kind = _kind(batch)
             self.generation_rows += int((kind == "GG").sum())
@@ -68,11 +68,16 @@ class _Homes(Source):
                 part = batch.slice(row, 1)
                 key = part.column(0)[0].as_py().strip(), _day(part.column(4)[0].as_py())
                 if key in self.controlled:
-                    twice.append((int(lines[row]), "CL", _twice_rule()))
+                    aside.append((int(lines[row]), "CL", _twice_rule()))
                     continue
-                self.controlled[key] = int(lines[row]), _slots(part)[0]
+                kwh, unreadable = _slots(part)
+                spoilt = unreadable[0] | (kwh[0] < 0)
+                if spoilt.any():
+                    aside.append((int(lines[row]), "CL", _slot_rule()))
+                # What is spoilt leaves its slot of the day without a value, not without its load.
+                self.controlled[key] = int(lines[row]), np.where(spoilt, np.nan, kwh[0])
         self.controlled_rows = len(self.controlled)
-        self.invalid[:] = twice
+        self.invalid[:] = aside
 
     def _note_homes(self, batch: pa.RecordBatch) -> None:
         pairs = pa.table({"home": batch.column(0), "postcode": batch.column(2)}).group_by(["home", "postcode"])
@@ -96,12 +101,10 @@ class _Homes(Source):
         self.controlled.clear()
 
     def _homes(self, batch: pa.RecordBatch, lines: np.ndarray) -> tuple[pa.RecordBatch, np.ndarray]:
-        kwh = _slots(batch)
+        kwh, unreadable = _slots(batch)
         homes = pc.utf8_trim_whitespace(batch.column(0))
         days = [_day(cell) for cell in batch.column(4).to_pylist()]
-        bad = np.zeros(len(batch), bool)
-        for i in range(len(SLOTS)):
-            bad |= unreadable_cells(batch.column(5 + i), kwh[:, i])
+        bad = unreadable.any(axis=1)
         for row, key in enumerate(zip(homes.to_pylist(), days)):
             # Beside a row that cannot be read it stays, and is set aside as well.
             found = None if bad[row] else self.controlled.pop(key, None)
@@ -166,8 +169,8 @@ def _kind(batch: pa.RecordBatch) -> np.ndarray:
     return np.array(pc.utf8_trim_whitespace(batch.column(3)).to_pylist(), dtype=object)
 
 
-def _slots(batch: pa.RecordBatch) -> np.ndarray:
-    return np.column_stack([numbers_of(batch.column(5 + i)) for i in range(len(SLOTS))])
+def _slots(batch: pa.RecordBatch) -> tuple[np.ndarray, np.ndarray]:
+    return number_matrix(batch.columns[5 : 5 + len(SLOTS)])
 
 
 @lru_cache(maxsize=10_000)
@@ -217,4 +220,8 @@ def _twice_rule() -> Rule:
 
 
 def _slot_rule() -> Rule:
-    return _rule("slots.type", "a slot cannot be read as a number", "有时段无法识别为数值")
+    return _rule(
+        "slots.type",
+        "a slot cannot be read as a number, or is negative where it is to be added",
+        "有时段无法识别为数值，或待并入的数值为负",
+    )

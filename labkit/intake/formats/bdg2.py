@@ -25,7 +25,7 @@ from labkit.intake.findings import CheckResult, Finding, IntakeError
 from labkit.intake.formats.taking import customers_source, make_store, note, open_lines
 from labkit.intake.mapping import FileMapping
 from labkit.intake.sources import Source, TextSource
-from labkit.intake.streams import numbers_of, unreadable_cells
+from labkit.intake.streams import number_matrix
 from labkit.schema import Rule
 from labkit.store import About
 
@@ -48,8 +48,7 @@ class _Cells(Source):
     def batches(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
         """Readings of all buildings, hour by hour."""
         for batch, lines in self.inner.batches():
-            kwh = np.column_stack([numbers_of(column) for column in batch.columns[1:]])
-            bad = np.column_stack([unreadable_cells(c, kwh[:, i]) for i, c in enumerate(batch.columns[1:])])
+            kwh, bad = number_matrix(batch.columns[1:])
             numbers = lines[:, None] * self._width + np.arange(1, self._width)
             self.invalid += [(int(n), "cell", _cell_rule()) for n in numbers[bad]]
             row, building = np.nonzero(np.isfinite(kwh))

@@ -16,7 +16,9 @@ from xml.parsers import expat  # nosec B407 - a document type, the way to every 
 from labkit.intake.findings import IntakeError
 
 _CHUNK = 1 << 20
-_MOST_BYTES, _MOST_DEPTH, _MOST_TEXT = 2_000_000_000, 64, 10_000
+_MOST_BYTES, _MOST_DEPTH, _MOST_TEXT, _MOST_LINKS = 2_000_000_000, 64, 1_000_000, 1000
+#: A tag that is still open after so many bytes would be held in memory whole.
+_MOST_OPEN = 16 << 20
 _POINT = re.compile(r"UsagePoint/([^/]+)")
 _OWNER = re.compile(r"(?:RetailCustomer|User)/([^/]+)")
 #: What is read of a ReadingType and of a reading, by local name.
@@ -88,6 +90,7 @@ class _Handler:
     path: list[str] = field(default_factory=list)
     links: dict[str, list[str]] = field(default_factory=dict)
     text: list[str] = field(default_factory=list)
+    length: int = 0
     cells: dict[str, str] = field(default_factory=dict)
     count: int = 0
 
@@ -96,23 +99,27 @@ class _Handler:
         self.path.append(local)
         if len(self.path) > _MOST_DEPTH:
             raise IntakeError(f"{self.name}: elements lie {_MOST_DEPTH} deep; this is no meter's export")
-        self.text = []
+        self.text, self.length = [], 0
         if local == "entry":
             self.links = {}
         elif local == "link" and "href" in attributes:
-            self.links.setdefault(attributes.get("rel", ""), []).append(attributes["href"].rstrip("/"))
+            links = self.links.setdefault(attributes.get("rel", ""), [])
+            links.append(attributes["href"].rstrip("/"))
+            if len(links) + len(self.links) > _MOST_LINKS:
+                raise IntakeError(f"{self.name}: an entry has too many links for a meter's export")
         elif local in ("IntervalReading", "ReadingType"):
             self.cells = {}
 
     def characters(self, text: str) -> None:
         self.text.append(text)
-        if len(self.text) > _MOST_TEXT:
+        self.length += len(text)
+        if self.length > _MOST_TEXT:
             raise IntakeError(f"{self.name}: a text is too long for a meter's export")
 
     def end(self, tag: str) -> None:
         local = self.path.pop()
         written = "".join(self.text).strip()
-        self.text = []
+        self.text, self.length = [], 0
         if local in _TYPE or (local in _READING and "IntervalReading" in self.path):
             self.cells[local] = written
         elif local == "ReadingType":
@@ -162,10 +169,14 @@ def stream_readings(path: Path, feed: Feed) -> Iterator[list[Reading]]:
 
     parser.StartDoctypeDeclHandler = refuse
     parser.EntityDeclHandler = refuse
+    fed = 0
     try:
         with path.open("rb") as file:
             while chunk := file.read(_CHUNK):
                 parser.Parse(chunk, False)
+                fed += len(chunk)
+                if fed - parser.CurrentByteIndex > _MOST_OPEN:
+                    raise IntakeError(f"{path.name}: a tag does not end within {_MOST_OPEN >> 20} MB; not read")
                 if handler.ready:
                     yield handler.ready
                     handler.ready = []

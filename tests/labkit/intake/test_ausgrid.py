@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pandas as pd
 import pytest
 
 import labkit
@@ -57,6 +58,15 @@ def test_odd_rows_are_set_aside_with_their_line(tmp_path: Path) -> None:
     }  # fmt: skip
     with labkit.open(tmp_path / "store") as lab:
         assert lab.run(lab.readings)["p00"].tolist() == [500]
+
+
+def test_a_spoilt_controlled_load_leaves_its_slot_empty(tmp_path: Path) -> None:
+    rows = [row(1, "GC", "1/07/2012", 0.2), row(1, "CL", "1/07/2012", 0.5).replace("0.009", "-1")]
+    result = intake_ausgrid(write(tmp_path / "2012.csv", rows), tmp_path / "store")
+    assert result.quarantine["readings"]["line"].tolist() == [4]
+    with labkit.open(tmp_path / "store") as lab:
+        (day,) = lab.run(lab.readings).to_dict("records")
+    assert day["p46"] == 700 and pd.isna(day["p47"])
 
 
 def test_other_files_are_refused(tmp_path: Path) -> None:

@@ -132,6 +132,9 @@ def test_quarter_hours_and_hours_of_one_file(tmp_path: Path) -> None:
 @pytest.mark.parametrize(("text", "says"), [
     ('<?xml version="1.0"?><!DOCTYPE f [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><f>&b;</f>', "has a document type"),
     ('<!DOCTYPE f [<!ENTITY x SYSTEM "file:///etc/passwd">]><f>&x;</f>', "has a document type"),
+    pytest.param('<f a="' + "x" * (18 << 20) + '"/>', "does not end within 16 MB", id="huge tag"),
+    pytest.param("<f>" + "x" * 1_100_000 + "</f>", "text is too long", id="huge text"),
+    ("<entry>" + '<link href="x"/>' * 1001 + "</entry>", "too many links"),
     ("<f>" * 100 + "</f>" * 100, "lie 64 deep"),
     ("<feed><entry>", "not well-formed XML"),
     (feed(series(3, kind(38, 0), [(LONG_DAY, 3600, 1)])), "holds no energy in Wh"),
