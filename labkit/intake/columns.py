@@ -230,10 +230,11 @@ class Columns:
             if at in power:
                 return "kw", at
         if not terms.header_unit(self.header[at]) and not re.search("kwh|千瓦时|度", self.header[at], re.IGNORECASE):
+            usual = float(np.median([float(cell) for cell in self.cells[at] if _NUMBER.match(cell)]))
             self.doubt(
                 "kwh",
-                "no unit in the header: taken as kWh; if it is another, say units: {kwh: Wh}",
-                "表头无单位，按 kWh；如非请注明 units: {kwh: Wh}",
+                f"no unit in the header: taken as kWh (half of the values are above {usual:.3g}); if it is another, say units: {{kwh: Wh}}",
+                f"表头无单位，按 kWh（半数数值高于 {usual:.3g}）；如非请注明 units: {{kwh: Wh}}",
             )
         return "kwh", at
 

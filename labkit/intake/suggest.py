@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,12 +27,12 @@ def explain_layout(path: Path, language: terms.Language = "en") -> list[str]:
     language : {"en", "zh"}
     """
     say = terms.Say(language)
-    known = recognise_format(path)
+    known, here = recognise_format(path), shlex.quote(str(path))
     if known:
         zone = " --timezone ZONE" if known.zoned else ""
         return [
             say(f"this looks like the layout of {known.title}; nothing has been taken in. To read it:", f"疑似 {known.title} 的布局，尚未读入任何数据。读入命令："),
-            f"  labkit intake {path} --format {known.name}{zone} --out STORE",
+            f"  labkit intake {here} --format {known.name}{zone} --out STORE",
         ]  # fmt: skip
     lines = [line for guess in guess_path(path) for line in _in_words(guess, say)]
     names = ", ".join(FORMATS)
@@ -42,8 +43,8 @@ def explain_layout(path: Path, language: terms.Language = "en") -> list[str]:
         ),
         *lines,
         say("two ways on:", "接下来可以："),
-        f"  labkit intake {path} --format X --out STORE    " + say(f"(X is {names})", f"（X 为 {names}）"),
-        f"  labkit intake suggest {path} --out mapping.yaml; labkit intake {path} --mapping mapping.yaml --out STORE",
+        f"  labkit intake {here} --format X --out STORE    " + say(f"(X is {names})", f"（X 为 {names}）"),
+        f"  labkit intake suggest {here} --out mapping.yaml; labkit intake {here} --mapping mapping.yaml --out STORE",
     ]
 
 
@@ -67,7 +68,7 @@ def _in_words(guess: FileGuess, say: terms.Say) -> Iterator[str]:
             f"labels are the {guess.time} of the interval", f"时间标签为时段{'终点' if guess.time == 'end' else '起点'}"
         )
         zone = (
-            say("local time", "当地时间")
+            say(f"local time (zone {About().timezone} assumed)", f"当地时间（假定时区 {About().timezone}）")
             if guess.zone == "local"
             else say(f"times with the offset {guess.zone}", f"时间带偏移 {guess.zone}")
         )
