@@ -71,7 +71,7 @@ class _Homes(Source):
                     aside.append((int(lines[row]), "CL", _twice_rule()))
                     continue
                 kwh, unreadable = _slots(part)
-                spoilt = unreadable[0] | (kwh[0] < 0)
+                spoilt = np.asarray(unreadable[0] | (kwh[0] < 0))
                 if spoilt.any():
                     aside.append((int(lines[row]), "CL", _slot_rule()))
                 # What is spoilt leaves its slot of the day without a value, not without its load.
@@ -104,7 +104,7 @@ class _Homes(Source):
         kwh, unreadable = _slots(batch)
         homes = pc.utf8_trim_whitespace(batch.column(0))
         days = [_day(cell) for cell in batch.column(4).to_pylist()]
-        bad = unreadable.any(axis=1)
+        bad = np.asarray(unreadable.any(axis=1))
         for row, key in enumerate(zip(homes.to_pylist(), days)):
             # Beside a row that cannot be read it stays, and is set aside as well.
             found = None if bad[row] else self.controlled.pop(key, None)
