@@ -28,6 +28,7 @@ FLOORS = [
     {"intake", "findings"},
     {"lab"},
     {"profiles", "tariffs"},
+    {"vee"},
     {"portrait", "quality", "sample", "market_segments"},
     {"tags", "segments", "accounts", "service", "loyalty", "arrears", "dsm", "market"},
     {"report"},
