@@ -104,7 +104,7 @@ def test_findings_check_by_check(lab: Lab, suspects: pd.DataFrame) -> None:
     assert found["of_count"].eq(42).all() and found.loc["unit_suspect", "customers_count"] == 4
     assert found.loc["use_after_disconnection", ["customers_count", "cases_count"]].tolist() == [2, 14]
     share = found.loc["spike"]
-    assert share["share"] == 1 / 42 and share["low_share"] < 1 / 42 < share["high_share"]
+    assert share["share"] == 2 / 42 and share["low_share"] < 2 / 42 < share["high_share"]
     assert found["set_aside_count"].isna().all(), "the store was not made by an intake"
     page = vee.tabulate(found.reset_index(), "zh", 10)
     assert page["customers_count"].dropna().eq(0).all(), "below ten nobody is shown"
