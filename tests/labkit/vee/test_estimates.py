@@ -95,7 +95,9 @@ def test_where_nothing_can_be_learned_nothing_is_made_up(estimates: pd.DataFrame
     assert len(first) > 80 * 24, "beyond four weeks no day is a neighbour"
 
 
-def test_nothing_else_is_estimated_and_the_store_is_as_it_was(folder: Path, lab: Lab, estimates: pd.DataFrame) -> None:
+def test_nothing_else_is_estimated_and_the_store_is_as_it_was(
+    folder: Path, lab: Lab, suspects: pd.DataFrame, estimates: pd.DataFrame
+) -> None:
     assert set(estimates["customer_id"]) == {"C0", "C1", "C2", "C3", "C4"}
     assert not estimates.duplicated(["customer_id", "ts"]).any()
     before = digest(folder)
