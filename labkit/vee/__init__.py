@@ -3,7 +3,7 @@
 Readings are never changed: what is suspected stands in a table of its own, and estimates in columns of their own.
 """
 
-from labkit.vee.coverage import Coverage, expected_days, measure_coverage, tell_coverage
+from labkit.vee.coverage import Coverage, expected_days, measure_coverage, read_coverage, tell_coverage
 from labkit.vee.declared import SEVERITIES, Check, checks
 from labkit.vee.estimation import REJECTED, estimate
 from labkit.vee.flags import with_flags
@@ -28,6 +28,7 @@ __all__ = [
     "find_suspects",
     "measure_coverage",
     "measure_error",
+    "read_coverage",
     "read_thresholds",
     "tabulate",
     "tell_coverage",

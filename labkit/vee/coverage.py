@@ -25,8 +25,8 @@ class Coverage:
     ----------
     share : Estimate
         Mean over customers of the share of the expected time with a reading.
-    sufficient : Estimate
-        Share of the customers whose readings suffice for a year's study, with its Wilson interval.
+    sufficient : Estimate or None
+        Share of the customers whose readings suffice for a year's study, with its Wilson interval; None where it was not asked.
     table : DataFrame
         ``customer_id``, ``coverage_share``, ``days_known``, ``days_missing``, ``sufficient_data``.
     days, missing_days : int
@@ -36,7 +36,7 @@ class Coverage:
     """
 
     share: Estimate
-    sufficient: Estimate
+    sufficient: Estimate | None
     table: pd.DataFrame
     days: int
     missing_days: int
@@ -51,6 +51,8 @@ class Coverage:
             f"Readings: {_percent(self.share, say)} of the time that should be metered has one (mean over {len(self.table):,} customers)",
             f"读数完整率：应采时间中 {_percent(self.share, say)}有读数（{len(self.table):,} 户平均）",
         )
+        if self.sufficient is None:
+            return there + say(".", "。")
         hits = int(self.table["sufficient_data"].sum())
         rule = say(
             f"at least {self.days - self.missing_days} of {self.days} days with half their intervals, CalTRACK",
@@ -186,6 +188,25 @@ def judge_coverage(table: pd.DataFrame, limits: Thresholds, fewest: int) -> Cove
     enough = estimate_share(hits, n) if n else Estimate(float("nan"), float("nan"), float("nan"), 0)
     days, missing = limits.whole("insufficient.days"), limits.whole("insufficient.missing_days")
     return Coverage(mean_over_customers(table["coverage_share"], seed=1), enough, table, days, missing, fewest)
+
+
+def read_coverage(people: pd.DataFrame, fewest: int) -> Coverage:
+    """Coverage out of a table that has it, without asking the readings again.
+
+    Parameters
+    ----------
+    people : DataFrame
+        ``coverage_share`` by customer, such as a portrait; customers of whom nothing was expected are left out.
+    fewest : int
+        Fewest customers that may be told of.
+
+    Examples
+    --------
+    >>> read_coverage(pd.DataFrame({"customer_id": list("ABCDE"), "coverage_share": [1, 1, 1, 1, 0.5]}), 1).tell("en")
+    'Readings: 90.00 % [70.00, 100.00] of the time that should be metered has one (mean over 5 customers).'
+    """
+    table = people.loc[people["coverage_share"].notna(), ["customer_id", "coverage_share"]]
+    return Coverage(mean_over_customers(table["coverage_share"], seed=1), None, table, 0, 0, fewest)
 
 
 def tell_coverage(lab: Lab, language: terms.Language, limits: Thresholds | None = None) -> str:

@@ -62,5 +62,6 @@ def with_flags(features: pd.DataFrame, suspects: pd.DataFrame, coverage: Coverag
     table = coverage.table.set_index("customer_id")
     if "coverage_share" not in found:
         found["coverage_share"] = who.map(table["coverage_share"]).astype(float)
-    found["sufficient_data"] = who.map(table["sufficient_data"]).astype("boolean")
+    if "sufficient_data" in table:
+        found["sufficient_data"] = who.map(table["sufficient_data"]).astype("boolean")
     return found

@@ -157,10 +157,11 @@ def tabulate(found: pd.DataFrame, language: terms.Language, fewest: int) -> pd.D
     """
     n, rest = found["customers_count"], found["of_count"] - found["customers_count"]
     hidden = n.between(1, fewest - 1) | ((n > 0) & rest.between(1, fewest - 1))
-    aside = found["set_aside_count"].astype(float).fillna(0)
-    shown = found.rename(columns={f"finding_{language}": "finding"}).assign(cases_count=found["cases_count"] + aside)
-    # Of what never came into the data nobody knows whose it was.
-    shown["customers_count"] = n.where(found["share"].notna())
+    aside, known = found["set_aside_count"].astype(float), found["share"].notna()
+    shown = found.rename(columns={f"finding_{language}": "finding"})
+    # What never came into the data is not known without a record of the intake, and nobody knows whose it was.
+    shown["cases_count"] = (found["cases_count"] + aside.fillna(0)).where(known | aside.notna())
+    shown["customers_count"] = n.where(known)
     counts = ["cases_count", "customers_count", "share", "low_share", "high_share"]
     shown[counts] = shown[counts].astype(float).where(~hidden)
     return shown[["finding", "severity", "counted_as", *counts]]

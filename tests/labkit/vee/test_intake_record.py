@@ -27,10 +27,8 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("intake")
     (folder / "customers.csv").write_text("customer_id\nA\n", encoding="utf-8")
     (folder / "readings.csv").write_text(HEAD + "\n".join([*ROWS, *BAD]) + "\n", encoding="utf-8")
-    bills = (
-        "bill_id,customer_id,period,kwh,kwh_sharp,kwh_peak,kwh_flat,kwh_valley,total_yuan\n"
+    bills = "bill_id,customer_id,period,kwh,kwh_sharp,kwh_peak,kwh_flat,kwh_valley,total_yuan\n"
     bills += "B1,A,2025-01,10,0,5,4,0,6\nB2,A,2025-02,10,0,5,5,0,6\n"
-    )
     (folder / "bills.csv").write_text(bills, encoding="utf-8")
     intake(folder, folder / "store")
     return folder / "store"

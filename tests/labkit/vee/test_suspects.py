@@ -107,6 +107,7 @@ def test_findings_check_by_check(lab: Lab, suspects: pd.DataFrame) -> None:
     assert share["share"] == 2 / 42 and share["low_share"] < 2 / 42 < share["high_share"]
     assert found["set_aside_count"].isna().all(), "the store was not made by an intake"
     page = vee.tabulate(found.reset_index(), "zh", 10)
+    assert page["cases_count"].isna().sum() >= 3, "duplicates are not nought where nobody counted them"
     assert page["customers_count"].dropna().eq(0).all(), "below ten nobody is shown"
     assert not page.loc[page["severity"] == "error", "finding"].str.contains("[a-z]{4}").any()
 
