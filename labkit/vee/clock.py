@@ -5,6 +5,8 @@ from __future__ import annotations
 import datetime as dt
 from zoneinfo import ZoneInfo
 
+from labkit.vee.thresholds import VeeError
+
 _MINUTE = dt.timedelta(minutes=1)
 
 
@@ -18,6 +20,11 @@ def hours_of_days(timezone: str, period: tuple[str, str]) -> dict[str, float]:
     period : (str, str)
         First and last day.
 
+    Raises
+    ------
+    VeeError
+        If the time zone is not known.
+
     Examples
     --------
     >>> hours_of_days("Europe/London", ("2025-01-01", "2025-12-31"))
@@ -25,7 +32,7 @@ def hours_of_days(timezone: str, period: tuple[str, str]) -> dict[str, float]:
     >>> hours_of_days("Asia/Shanghai", ("2025-01-01", "2025-12-31"))
     {}
     """
-    zone = ZoneInfo(timezone)
+    zone = _zone(timezone)
     day, last = (dt.date.fromisoformat(one) for one in period)
     found = {}
     while day <= last:
@@ -35,6 +42,15 @@ def hours_of_days(timezone: str, period: tuple[str, str]) -> dict[str, float]:
             found[day.isoformat()] = hours
         day += dt.timedelta(1)
     return found
+
+
+def _zone(timezone: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(timezone)
+    except (OSError, ValueError, LookupError) as error:
+        raise VeeError(
+            f"timezone is {timezone!r}, which is no known time zone: set it in the mapping, such as Asia/Shanghai, and take the data in anew"
+        ) from error
 
 
 def _offset(moment: dt.datetime) -> float:
@@ -51,7 +67,7 @@ def skipped_slots(timezone: str, period: tuple[str, str], interval_min: int) -> 
     >>> skipped_slots("Europe/London", ("2025-03-01", "2025-12-31"), 30)
     {'2025-03-30': [2, 3]}
     """
-    zone, found = ZoneInfo(timezone), {}
+    zone, found = _zone(timezone), {}
     for day, hours in hours_of_days(timezone, period).items():
         if hours > 24:
             continue

@@ -8,6 +8,7 @@ from typing import Any
 RULES = {
     "readings.key.unique": "duplicate_conflicting",
     "readings.ts.grid": "off_grid",
+    "readings.ts.interval": "off_grid",
     "readings.kwh.range": "negative",
     "readings.slots.range": "negative",
     "bills.energy_adds_up": "period_sum",

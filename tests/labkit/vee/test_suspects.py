@@ -8,11 +8,14 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 
 import labkit
 from labkit import vee
 from labkit.lab import Lab
+from labkit.store import StoreWriter
+from labkit.vee.clock import hours_of_days
 from tests.labkit.vee.cases import FAULTS, Meter, day, faulty_meters, make_meter, write_store
 
 
@@ -155,3 +158,22 @@ def test_an_hour_that_all_lack_is_the_clock(tmp_path: Path) -> None:
         "value"
     ].unique().tolist() == pytest.approx([4 / 6])
     assert set(found["check"]) == {"clock_change", "gap"}
+
+
+def test_a_zone_nobody_knows_is_refused() -> None:
+    for name in ("Mars/Olympus", "", "../x"):
+        with pytest.raises(vee.VeeError, match="is no known time zone"):
+            hours_of_days(name, ("2025-01-01", "2025-01-31"))
+
+
+def test_of_data_without_readings_bills_are_checked(tmp_path: Path) -> None:
+    with StoreWriter(tmp_path / "s") as writer:
+        writer.write("customers", pa.table({"customer_id": ["A"]}))
+        bills = {"bill_id": ["1", "2"], "customer_id": ["A", "A"], "period": ["2025-01", "2025-03"], "kwh": [9.0, 9.0]}
+        writer.write("bills", pa.table(bills | {"kwh_peak": [8.0, 9.0], "total_yuan": [1.0, 1.0]}))
+    with labkit.open(tmp_path / "s") as lab:
+        found = vee.find_suspects(lab)
+        table = vee.check(lab, suspects=found)
+        assert vee.tell_coverage(lab, "en").startswith("The data have no table readings")
+    assert found[["check", "value"]].values.tolist() == [["period_sum", 8.0], ["off_cycle_bill", 59.0]]
+    assert "gap" not in set(table["check"])
