@@ -94,14 +94,15 @@ def pattern_of(path: Path | str) -> str:
 
 
 def connect(
-    folders: Iterable[Path] = (), *, memory_limit_mb: int | None = None, threads: int | None = None
+    paths: Iterable[Path] = (), *, memory_limit_mb: int | None = None, threads: int | None = None
 ) -> StoppableBackend:
-    """A fresh in-memory engine that reads from the given folders and nowhere else.
+    """A fresh in-memory engine that reads the given files and folders and nothing else.
 
     Parameters
     ----------
-    folders : iterable of Path
-        Folders whose files queries may read and write.
+    paths : iterable of Path
+        Files that queries may read; of a folder, all in it, and they may write there. A store
+        is opened by its files, so that no query can put anything beside them.
     memory_limit_mb : int, optional
         Limit of the engine's memory [MB]; 60 % of the machine's by default.
     threads : int, optional
@@ -120,11 +121,17 @@ def connect(
     )
     backend = StoppableBackend.from_connection(con)
     backend.spill = spill
-    real = [str(spill), *(str(Path(folder).resolve()) for folder in folders)]
-    allowed = sorted({*real, *map(pattern_of, real)})  # the engine compares the pattern's text
-    quoted = ", ".join("'" + folder.replace("'", "''") + "'" for folder in allowed)
-    con.execute(f"SET allowed_directories=[{quoted}]")
+    real = [spill, *(Path(path).resolve() for path in paths)]
+    con.execute(f"SET allowed_directories=[{_quoted(path for path in real if path.is_dir())}]")
+    con.execute(f"SET allowed_paths=[{_quoted(path for path in real if not path.is_dir())}]")
+    con.execute("SET allow_community_extensions=false")
     con.execute("SET enable_external_access=false")
     con.execute("SET python_enable_replacements=false")
     con.execute("SET lock_configuration=true")
     return backend
+
+
+def _quoted(paths: Iterable[Path]) -> str:
+    """Paths as a list of SQL, each also as a pattern: that is the text the engine compares."""
+    texts = {text for path in paths for text in (str(path), pattern_of(path))}
+    return ", ".join("'" + text.replace("'", "''") + "'" for text in sorted(texts))
