@@ -12,7 +12,7 @@ import ibis
 import numpy as np
 import pandas as pd
 
-from labkit import profiles
+from labkit import privacy, profiles
 from labkit.estimates import Estimate, estimate_by_bootstrap, estimate_share
 from labkit.lab import Lab
 from labkit.schema import TABLES, value_rules
@@ -239,8 +239,10 @@ def estimate_by(people: pd.DataFrame, by: str, column: str, *, minimum: int, see
     return table.sort_values(column, ascending=False, ignore_index=True)
 
 
-def known_by_source(people: pd.DataFrame, sources: dict[str, tuple[str, ...]]) -> pd.DataFrame:
-    """For how many customers each table says anything.
+def known_by_source(
+    people: pd.DataFrame, sources: dict[str, tuple[str, ...]], minimum: int = privacy.MIN_CUSTOMERS
+) -> pd.DataFrame:
+    """For how many customers each table says anything; hidden where that, or the rest of them, are few.
 
     Returns
     -------
@@ -254,4 +256,5 @@ def known_by_source(people: pd.DataFrame, sources: dict[str, tuple[str, ...]]) -
             counts = [c for c in there if c.endswith("_count")]
             known = (people[counts] > 0).any(axis=1) if counts else people[there].notna().any(axis=1)
             rows.append((table, int(known.sum()), known.mean()))
-    return pd.DataFrame(rows, columns=["table", "customers_count", "share"])
+    table = pd.DataFrame(rows, columns=["table", "customers_count", "share"])
+    return privacy.hide_near_whole(table, len(people), count="customers_count", values=["share"], minimum=minimum)
