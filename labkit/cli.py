@@ -225,7 +225,9 @@ def _compare(options: argparse.Namespace) -> int:
         print(f"wrote {options.out}")
     else:
         print("\n".join(compared.to_lines(options.lang)))
-    return 0
+    if compared.withheld_count:
+        print("labkit: " + compared.notes(options.lang)[1], file=sys.stderr)
+    return 1 if compared.withheld_count else 0
 
 
 def _new_notebook(options: argparse.Namespace) -> int:
