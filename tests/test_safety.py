@@ -14,6 +14,8 @@ from typing import Any
 
 import pytest
 
+from labkit import tags
+
 ROOT = Path(__file__).parents[1]
 #: Calls that run what they are given, by their last names or module and name.
 FORBIDDEN = {
@@ -21,7 +23,7 @@ FORBIDDEN = {
     "yaml.load", "yaml.unsafe_load", "yaml.full_load", "yaml.load_all", "pd.eval", "pd.read_pickle", "joblib.load", "joblib.dump",
     "pickle.load", "pickle.loads", "marshal.loads", "shelve.open", "tempfile.mktemp", "subprocess.getoutput",
 }  # fmt: skip
-#: Modules that read code out of data or entities out of XML. openpyxl and rdflib are tried on bombs in their own tests.
+#: Modules that read code out of data or entities out of XML; what rdflib is given is tried below.
 UNSAFE_MODULES = {
     "pickle", "cPickle", "dill", "cloudpickle", "shelve", "marshal", "joblib", "code", "codeop", "pty", "commands",
     "xml.dom", "xml.dom.minidom", "xml.sax", "xml.etree.cElementTree", "lxml", "lxml.etree", "xmlrpc", "xmlrpc.client", "telnetlib", "ftplib",
@@ -100,6 +102,31 @@ def audit() -> Any:
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
+
+
+RDF = """<?xml version="1.0"?><!DOCTYPE r [{entities}]>
+<rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#" xmlns:skos="http://www.w3.org/2004/02/skos/core#">
+<skos:ConceptScheme rdf:about="urn:s"/><skos:Concept rdf:about="urn:x"><skos:inScheme rdf:resource="urn:s"/>
+<skos:prefLabel xml:lang="en">{label}</skos:prefLabel></skos:Concept></rdf:RDF>"""
+LAUGHS = '<!ENTITY a0 "lol">' + "".join(f'<!ENTITY a{i} "{f"&a{i - 1};" * 10}">' for i in range(1, 10))
+
+
+@pytest.mark.parametrize(
+    ("entities", "label"),
+    [
+        (LAUGHS, "&a9;"),
+        ('<!ENTITY x SYSTEM "file:///etc/hostname">', "&x;"),
+        ('<!ENTITY % p SYSTEM "http://127.0.0.1:9/x.dtd"> %p;', "x"),
+        (f'<!ENTITY x "{"y" * 5000}">', "&x;" * 50),
+    ],
+)
+def test_entities_of_a_scheme_neither_grow_nor_read_files(entities: str, label: str, tmp_path: Path) -> None:
+    path = tmp_path / "scheme.rdf"
+    path.write_text(RDF.format(entities=entities, label=label), encoding="utf-8")
+    with pytest.raises(tags.TagError, match=r"scheme\.rdf: declares an entity that is no short address"):
+        tags.Scheme.read(path)
+    path.write_text(RDF.format(entities='<!ENTITY k "Key ">', label="&k;account"), encoding="utf-8")
+    assert [found.name("en") for found in tags.Scheme.read(path).classes.values()] == ["Key account"]
 
 
 SOUND = {"name": "numpy", "version": "2.4.0", "vulns": []}
