@@ -1,4 +1,4 @@
-"""The command ``labkit``: sample, check, intake, report, lists, tags, notebook."""
+"""The command ``labkit``: sample, check, intake, report, lists, key, tags, notebook."""
 
 from __future__ import annotations
 
@@ -93,6 +93,11 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--lang", nargs="+", choices=terms.LANGUAGES, default=terms.LANGUAGES)
     report.add_argument("--out", type=Path, default=Path("reports"))
     report.add_argument("--no-progress", action="store_true")
+    report.add_argument("--key", type=Path, metavar="FILE", help="pseudonyms on account sheets, by this key")
+    report.add_argument(
+        "--named", action="store_true", help="account numbers and names on account sheets; each page is stamped"
+    )
+    report.add_argument("--purpose", default="", metavar="TEXT", help="what a named report may be used for")
     report.set_defaults(run=_report)
     compare = report.add_subparsers(metavar="{compare}").add_parser(
         "compare", help="compare two published runs: which findings moved, and by more than chance allows?"
@@ -123,6 +128,14 @@ def _parser() -> argparse.ArgumentParser:
     lists.add_argument("--named", action="store_true", help="write ids and names instead of pseudonyms")
     lists.add_argument("--lang", choices=terms.LANGUAGES, default="zh")
     lists.set_defaults(run=_lists)
+    rotate = commands.add_parser("key", help="work on the key of the pseudonyms").add_subparsers(
+        required=True, metavar="action"
+    ).add_parser("rotate", help="make a new key, and a file that says which pseudonym becomes which")  # fmt: skip
+    rotate.add_argument("--data", type=Path, default=Path("data/sample"))
+    rotate.add_argument("--key", type=Path, required=True, metavar="OLD", help="the key in use")
+    rotate.add_argument("--new", type=Path, required=True, metavar="NEW", help="the key to make")
+    rotate.add_argument("--mapping", type=Path, required=True, metavar="FILE.csv", help="old and new pseudonyms")
+    rotate.set_defaults(run=_rotate_key)
     tags = commands.add_parser("tags", help="work on schemes of tags").add_subparsers(required=True, metavar="action")
     tags_check = tags.add_parser("check", help="check a scheme: CSV, Excel, JSON, SKOS")
     tags_check.add_argument("path", type=Path, metavar="FILE")
@@ -225,8 +238,12 @@ def _show(result: CheckResult, options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from labkit import privacy
+    from labkit.report.naming import Naming
     from labkit.report.run import run_report
 
+    key = privacy.read_key(options.key, away_from=[options.data, options.out]) if options.key else None
+    naming = Naming(options.named, options.purpose, key)
     # Chinese last: the index at the top of a run is in the last language.
     run = run_report(
         options.data,
@@ -234,6 +251,7 @@ def _report(options: argparse.Namespace) -> int:
         only=options.only,
         languages=tuple(dict.fromkeys(options.lang)),
         progress=not options.no_progress,
+        naming=naming,
     )
     for failure in run.failures:
         print(f"failed: {failure}", file=sys.stderr)
@@ -253,7 +271,9 @@ def _compare(options: argparse.Namespace) -> int:
         print(f"wrote {options.out}")
     else:
         print("\n".join(compared.to_lines(options.lang)))
-    return 0
+    if compared.withheld_count:
+        print("labkit: " + compared.notes(options.lang)[1], file=sys.stderr)
+    return 1 if compared.withheld_count else 0
 
 
 def _new_notebook(options: argparse.Namespace) -> int:
@@ -286,13 +306,28 @@ def _lists(options: argparse.Namespace) -> int:
             "vip": arrears.list_good_payers(lab, books, model),
         }
         names = lab.run(lab.customers.select("customer_id", "name")) if options.named else None
-    key = None if options.named else privacy.read_key(options.key)
-    options.out.mkdir(parents=True, exist_ok=True)
+    key = None if options.named else privacy.read_key(options.key, away_from=[options.data, options.out])
+    # A row is a customer, by whatever name: only its owner opens the folder.
+    options.out.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, rows in tables.items():
         for ending in ("csv", "xlsx"):
             path = options.out / f"{name}.{ending}"
             arrears.write_list(rows, path, options.purpose, key=key, named=names, language=options.lang)
+            path.chmod(0o600)
         print(f"{len(rows)} customers in {options.out / name}.csv and .xlsx")
+    return 0
+
+
+def _rotate_key(options: argparse.Namespace) -> int:
+    from labkit import privacy
+
+    with labkit.open(options.data) as lab:
+        ids = lab.run(lab.customers.select("customer_id"))["customer_id"]
+    away = [options.data, Path("reports")]
+    count = privacy.rotate_key(options.key, options.new, ids, options.mapping, away_from=away)
+    print(
+        f"{count} pseudonyms old and new in {options.mapping}; use {options.new} from now on, then delete both others"
+    )
     return 0
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import ibis
 import pandas as pd
 
-from labkit import profiles
+from labkit import privacy, profiles
 from labkit.estimates import Estimate, estimate_share
 from labkit.estimates import mean_over_customers as mean_over_customers
 from labkit.lab import Lab
@@ -221,8 +221,10 @@ def estimate_by(people: pd.DataFrame, by: str, column: str, *, minimum: int, see
     return table.sort_values(column, ascending=False, ignore_index=True)
 
 
-def known_by_source(people: pd.DataFrame, sources: dict[str, tuple[str, ...]]) -> pd.DataFrame:
-    """For how many customers each table says anything.
+def known_by_source(
+    people: pd.DataFrame, sources: dict[str, tuple[str, ...]], minimum: int = privacy.MIN_CUSTOMERS
+) -> pd.DataFrame:
+    """For how many customers each table says anything; hidden where that, or the rest of them, are few.
 
     Returns
     -------
@@ -236,4 +238,5 @@ def known_by_source(people: pd.DataFrame, sources: dict[str, tuple[str, ...]]) -
             counts = [c for c in there if c.endswith("_count")]
             known = (people[counts] > 0).any(axis=1) if counts else people[there].notna().any(axis=1)
             rows.append((table, int(known.sum()), known.mean()))
-    return pd.DataFrame(rows, columns=["table", "customers_count", "share"])
+    table = pd.DataFrame(rows, columns=["table", "customers_count", "share"])
+    return privacy.hide_near_whole(table, len(people), count="customers_count", values=["share"], minimum=minimum)
