@@ -10,8 +10,10 @@ from labkit.intake.findings import FileCount, Finding, IntakeError
 from labkit.intake.ledger import Taken, repeated_file, unknown_file
 from labkit.intake.mapping import FileMapping, Mapping
 from labkit.intake.match import is_data_file, known_headers, match_columns, table_of
+from labkit.intake.parquet_files import open_parquet
 from labkit.intake.rows import Judge
-from labkit.intake.sources import Source, open_parquet, open_text, open_workbook
+from labkit.intake.sources import Source, open_text
+from labkit.intake.workbooks import open_workbook
 from labkit.schema import TABLES
 from labkit.store import Manifest, is_store
 
@@ -95,8 +97,7 @@ def _sources(
     ending = path.suffix.lower()
     if ending in (".xlsx", ".xlsm", ".xls"):
         for sheet in open_workbook(path, {name: known_headers(name) for name in TABLES}):
-            title = sheet.name.removeprefix(path.name).strip("[]")
-            its = (table_of(title) if title else None) or table
+            its = (table_of(sheet.title) if sheet.title else None) or table
             if its:
                 yield sheet, its
             else:
