@@ -12,6 +12,7 @@ from labkit import privacy
 from labkit.intake import values
 from labkit.intake.findings import FileCount, Finding
 from labkit.intake.lines import split_cells
+from labkit.intake.match import extra_columns
 from labkit.intake.rows import Judge, Judged
 from labkit.intake.sources import Source, TextSource
 from labkit.schema import TABLES, Rule
@@ -125,7 +126,10 @@ class Taken:
         for i, rule in enumerate(self.bad.rules.values()):
             mine = np.unique(lines[broken == i])
             found.append((rule, int(mine[0]), len(mine)))
-        return [self._finding(rule, first, rows, texts.get(first, "")) for rule, first, rows in found]
+        findings = [self._finding(rule, first, rows, texts.get(first, "")) for rule, first, rows in found]
+        if unnamed := sorted(self.source.unnamed):
+            findings.append(extra_columns(self.source.name, self.table, unnamed, self.source.header))
+        return findings
 
     def _finding(self, rule: Rule, first: int, rows: int, text: str) -> Finding:
         written = [(column, self._written(column, text)) for column in rule.columns]
@@ -237,4 +241,22 @@ def unknown_file(name: str) -> Finding:
         "file.unknown", "warning", name, "", ("file",), 0, None, "",
         "named after no table; not read", "文件名与任何数据表不符，未读入",
         f"name it after its table ({tables}), or say so in mapping.yaml", "按数据表命名，或在 mapping.yaml 中说明",
+    )  # fmt: skip
+
+
+def irregular_file(name: str) -> Finding:
+    """A folder, pipe or broken link with the name of a file."""
+    return Finding(
+        "file.irregular", "warning", name, "", ("file",), 0, None, "",
+        "a folder, pipe or broken link, not a file; not opened", "不是普通文件（文件夹、管道或失效链接），未打开",
+        "put a file of its own in its place", "请换成普通文件",
+    )  # fmt: skip
+
+
+def unread_ending(name: str) -> Finding:
+    """A file whose ending says that it holds no table, or a program."""
+    return Finding(
+        "file.ending", "warning", name, "", ("file",), 0, None, "",
+        "not of a kind that is read; not opened", "不支持的文件类型，未打开",
+        "unpack it, or export it as CSV, Excel or Parquet", "请解压，或导出为 CSV、Excel 或 Parquet",
     )  # fmt: skip

@@ -50,12 +50,15 @@ class Source(ABC):
     header : list of str
     invalid : list of (line, text, reason)
         Lines that could not be split into the header's columns; filled while reading.
+    unnamed : set of int
+        Columns without a name that hold something; filled while reading.
     """
 
     path: Path
     name: str
     header: list[str] = field(default_factory=list)
     invalid: list[tuple[int, str, str]] = field(default_factory=list)
+    unnamed: set[int] = field(default_factory=set)
 
     @abstractmethod
     def batches(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:

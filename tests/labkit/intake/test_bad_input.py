@@ -237,14 +237,6 @@ def test_the_same_file_twice_and_a_stranger(folder: Folder) -> None:
     assert {f.rule for f in result.findings} == {"file.repeated", "file.unknown"} and result.errors == 0
 
 
-def test_pickles_and_pipes_are_never_opened(folder: Folder) -> None:
-    import os
-
-    folder.write("customers.pkl", b"cos\nsystem\n(S'exit 1'\ntR.")
-    os.mkfifo(folder.path / "surveys.csv")
-    assert intake.check(folder.path).findings == ()
-
-
 def test_a_workbook_that_would_unpack_without_end(folder: Folder) -> None:
     import zipfile
 
