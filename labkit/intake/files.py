@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from labkit.intake.findings import FileCount, Finding, IntakeError
-from labkit.intake.ledger import Taken, irregular_file, repeated_file, unknown_file, unread_ending
+from labkit.intake.ledger import Taken, hidden_sheet, irregular_file, repeated_file, unknown_file, unread_ending
 from labkit.intake.mapping import FileMapping, Mapping
 from labkit.intake.match import has_data_ending, is_data_file, known_headers, match_columns, table_of
 from labkit.intake.parquet_files import open_parquet
@@ -128,6 +128,9 @@ def _sources(
     ending = path.suffix.lower()
     if ending in (".xlsx", ".xlsm", ".xls"):
         for sheet in open_workbook(path, {name: known_headers(name) for name in TABLES}):
+            if sheet.hidden:
+                findings.append(hidden_sheet(shown_name(sheet.name)))
+                continue
             its = (table_of(sheet.title) if sheet.title else None) or table
             if its:
                 yield sheet, its

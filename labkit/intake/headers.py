@@ -64,7 +64,7 @@ def _merge(above: list[str], below: list[str], known: set[str]) -> list[str] | N
         if not bottom:
             names.append(top)
             continue
-        name = next((n for n in (group + bottom, bottom) if terms.normalise_header(n) in known), None)
+        name = next((n for n in (bottom, bottom + group, group + bottom) if terms.normalise_header(n) in known), None)
         if name is None:
             return None
         names.append(name)

@@ -260,3 +260,12 @@ def unread_ending(name: str) -> Finding:
         "not of a kind that is read; not opened", "不支持的文件类型，未打开",
         "unpack it, or export it as CSV, Excel or Parquet", "请解压，或导出为 CSV、Excel 或 Parquet",
     )  # fmt: skip
+
+
+def hidden_sheet(name: str) -> Finding:
+    """A sheet that Excel does not show."""
+    return Finding(
+        "file.hidden", "warning", name, "", ("file",), 0, None, "",
+        "a hidden sheet; not read", "隐藏的工作表，未读入",
+        "show it in Excel if it is meant to be read", "如需读入，请在 Excel 中取消隐藏",
+    )  # fmt: skip

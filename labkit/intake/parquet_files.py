@@ -55,7 +55,9 @@ def _plain(column: pa.Array) -> pa.Array:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary_decode()
     kind = column.type
-    if pa.types.is_string(kind) or pa.types.is_boolean(kind) or pa.types.is_integer(kind):
+    if pa.types.is_string(kind):
+        return _readable(column)
+    if pa.types.is_boolean(kind) or pa.types.is_integer(kind):
         return column
     if pa.types.is_floating(kind) or pa.types.is_decimal(kind):
         return column.cast(pa.float64())
@@ -64,7 +66,16 @@ def _plain(column: pa.Array) -> pa.Array:
         return column.cast(pa.date32() if day else pa.timestamp("us"), safe=False)
     if pa.types.is_null(kind):
         return column.cast(pa.string())
-    return pa.array(_as_text(column), pa.string()) if not _is_text(kind) else column.cast(pa.string())
+    return _readable(column.cast(pa.string())) if _is_text(kind) else pa.array(_as_text(column), pa.string())
+
+
+def _readable(column: pa.Array) -> pa.Array:
+    """Text as it is; bytes that are no character are spelt out, since the engine would stop at them."""
+    try:
+        column.validate(full=True)
+    except pa.ArrowInvalid:
+        return pa.array(_as_text(column.cast(pa.binary())), pa.string())
+    return column
 
 
 def _is_text(kind: pa.DataType) -> bool:
@@ -80,8 +91,12 @@ def _as_text(column: pa.Array) -> list[str]:
         return ["" if v is None else v.decode("utf-8", "backslashreplace") for v in column.to_pylist()]
     try:
         return pc.fill_null(column.cast(pa.string()), "").to_pylist()
-    except pa.ArrowException:
-        return ["" if v is None else str(v) for v in column.to_pylist()]
+    except (pa.ArrowException, UnicodeDecodeError):
+        return _as_text(column.cast(pa.binary())) if pa.types.is_string(column.type) else _spelt(column)
+
+
+def _spelt(column: pa.Array) -> list[str]:
+    return ["" if v is None else str(v) for v in column.to_pylist()]
 
 
 def open_parquet(path: Path) -> ParquetSource:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -99,7 +100,8 @@ class Judge:
             # The engine gives a failure of the file in its own words, with rows of it among them.
             raise (failures[0] if failures else IntakeError(_beyond(source, error))) from None
         finally:
-            backend.con.unregister(_INCOMING)
+            with contextlib.suppress(duckdb.Error):  # an engine that failed has let go of it
+                backend.con.unregister(_INCOMING)
 
     def _compile(self, schema: pa.Schema, backend: engine.StoppableBackend) -> tuple[str, pa.Schema]:
         """The scan as SQL; files of the same form share it, a store has thousands."""

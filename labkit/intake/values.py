@@ -54,19 +54,25 @@ def parse(raw: ir.Column, column: Column, scale: float = 1.0) -> ir.Column:
 def _of_typed(raw: ir.Column, column: Column, target: str) -> ir.Column:
     """Value of a column that is no text: what a cast would bend is missing."""
     timed, kind = column.type in (Type.DATE, Type.TIMESTAMP), raw.type()
+    if column.type is Type.MONTH:
+        return raw.strftime("%Y-%m") if kind.is_temporal() else _month(raw.cast("string"), column)
     if timed != kind.is_temporal() and column.type is not Type.TEXT:
         return ibis.null(target)  # a number is no moment, nor a moment a number
     if column.type is Type.INTEGER and kind.is_floating():
         whole = raw.try_cast(target)
         return ibis.cases((whole.cast("float64") == raw, whole), else_=ibis.null(target))
-    if column.type is Type.MONTH:
-        month = raw.strftime("%Y-%m") if kind.is_temporal() else raw.cast("string")
-        return month if kind.is_temporal() else _month(month, column)
     if column.type is Type.TEXT and kind.is_floating():
         # Numbers with gaps come as floats: 7.0 was written 7.
         whole = raw.try_cast("int64")
         return ibis.cases((whole.cast("float64") == raw, whole.cast("string")), else_=raw.cast("string"))
-    return raw.try_cast(target)
+    value = raw.try_cast(target)
+    if timed:  # no calendar of Python's goes beyond, and no meter's
+        low, high = (
+            ibis.literal(day).cast(target)
+            for day in ("0001-01-01", "9999-12-31 23:59:59"[: 10 if target == "date" else 19])
+        )
+        return ibis.cases((value.between(low, high), value), else_=ibis.null(target))
+    return value
 
 
 def unreadable(raw: ir.Column, value: ir.Column) -> ir.BooleanValue:
@@ -148,6 +154,14 @@ _PARSERS = {
     Type.MONTH: _month,
 }
 
+_A = {
+    Type.DATE: "a date",
+    Type.TIMESTAMP: "a timestamp",
+    Type.MONTH: "a month",
+    Type.INTEGER: "a whole number",
+    Type.BOOLEAN: "yes or no",
+}
+
 _HINTS: tuple[tuple[str, str, str], ...] = (
     (
         r"^\d{5}(\.\d+)?$",
@@ -205,7 +219,7 @@ def explain(value: str, column: Column) -> tuple[str, str]:
             return en, zh
     if re.search(_HINTS[-1][0], text, re.IGNORECASE):
         return _HINTS[-1][1:]
-    return f"write a {column.type}", {
+    return f"write {_A.get(column.type, 'a number')}", {
         "date": "请填写日期",
         "timestamp": "请填写日期和时间",
         "boolean": "请填写是或否",

@@ -34,9 +34,12 @@ class SheetSource(Source):
     ----------
     title : str
         Of the sheet; empty where it is the only one.
+    hidden : bool
+        Whether Excel hides it; it is named, but not read.
     """
 
     title: str = ""
+    hidden: bool = False
     rows: list[tuple[int, list[str]]] = field(default_factory=list)
 
     def batches(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
@@ -66,16 +69,17 @@ def open_workbook(path: Path, known_of: dict[str, set[str]]) -> list[SheetSource
     try:
         with path.open("rb") as file:
             book = openpyxl.load_workbook(file, read_only=True, data_only=True)
-            visible = [sheet for sheet in book.worksheets if sheet.sheet_state == "visible"]
-            found = [(i, sheet.title, _sheet_rows(sheet)) for i, sheet in enumerate(visible, 1)]
+            # A sheet may be a chart, which has no rows.
+            tables = [(i, sheet) for i, sheet in enumerate(book.worksheets, 1) if hasattr(sheet, "iter_rows")]
+            found = [(i, sheet, _sheet_rows(sheet)) for i, sheet in tables]
             book.close()
     except Exception as error:  # openpyxl lets every kind of damage through as it comes
         raise IntakeError(f"{path.name}: the workbook is damaged ({type(error).__name__}); save it again") from error
-    sheets = [(i, title, rows) for i, title, rows in found if rows]
-    if not sheets:
+    sheets = [(i, sheet, rows) for i, sheet, rows in found if rows]
+    if all(sheet.sheet_state != "visible" for _, sheet, _ in sheets):
         raise IntakeError(f"{path.name}: no sheet that is shown has a row; export it again")
     known = set().union(*known_of.values())
-    return [_sheet(path, i if len(sheets) > 1 else 0, title, rows, known) for i, title, rows in sheets]
+    return [_sheet(path, i if len(sheets) > 1 else 0, sheet, rows, known) for i, sheet, rows in sheets]
 
 
 def _refuse_false_workbook(path: Path) -> None:
@@ -124,13 +128,16 @@ def _cell_text(cell: object) -> str:
     return str(cell).strip()
 
 
-def _sheet(path: Path, place: int, title: str, rows: list[tuple[int, list[str]]], known: set[str]) -> SheetSource:
+def _sheet(path: Path, place: int, sheet: Any, rows: list[tuple[int, list[str]]], known: set[str]) -> SheetSource:
     top = find_header([cells for _, cells in rows[:HEADER_WITHIN]], known)
     width = max((i + 1 for i, name in enumerate(top.names) if name), default=0)
     header = top.names[:width]
     # A title may be the name of a customer: it is shown only where it cannot be one.
-    shown = title if _PLAIN_TITLE.fullmatch(title) else f"sheet {place}"
-    source = SheetSource(path, f"{path.name}[{shown}]" if place else path.name, header, title=title if place else "")
+    shown = sheet.title if _PLAIN_TITLE.fullmatch(sheet.title) else f"sheet {place}"
+    source = SheetSource(
+        path, f"{path.name}[{shown}]" if place else path.name, header, title=sheet.title if place else ""
+    )
+    source.hidden = sheet.sheet_state != "visible"
     for number, cells in rows[top.rows :]:
         if any(cells[width:]):
             source.invalid.append((number, as_csv(cells), wrong_width(len(cells), width)))
