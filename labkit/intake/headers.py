@@ -14,11 +14,23 @@ from labkit import terms
 
 @dataclass(frozen=True)
 class Header:
-    """Names of the columns; the rows at the top of the file down to the last of the header; how many names are known."""
+    """The header of a table.
+
+    Attributes
+    ----------
+    names : list of str
+    rows : int
+        Rows at the top of the file down to the last of the header.
+    hits : int
+        How many names are known.
+    above : int
+        Rows above the header that are not empty.
+    """
 
     names: list[str]
     rows: int
     hits: int = 0
+    above: int = 0
 
 
 def find_header(rows: Sequence[Sequence[str]], known: set[str]) -> Header:
@@ -34,7 +46,7 @@ def find_header(rows: Sequence[Sequence[str]], known: set[str]) -> Header:
     --------
     >>> rows = [["Bills"], ["bill_id", "电量", "", "amount"], ["", "尖", "峰", ""], ["B1", "1", "2", "3"]]
     >>> find_header(rows, {"bill_id", "尖电量", "峰电量", "amount"})
-    Header(names=['bill_id', '尖电量', '峰电量', 'amount'], rows=3, hits=4)
+    Header(names=['bill_id', '尖电量', '峰电量', 'amount'], rows=3, hits=4, above=1)
     """
     hits = [sum(terms.normalise_header(cell) in known for cell in row) for row in rows]
     if max(hits, default=0) == 0:
@@ -47,7 +59,8 @@ def find_header(rows: Sequence[Sequence[str]], known: set[str]) -> Header:
         if merged is None:
             break
         names, last = merged, last + 1
-    return Header(names, last + 1, sum(terms.normalise_header(name) in known for name in names))
+    above = sum(any(cell.strip() for cell in row) for row in rows[:at])
+    return Header(names, last + 1, sum(terms.normalise_header(name) in known for name in names), above)
 
 
 def _stripped(row: Sequence[str]) -> list[str]:

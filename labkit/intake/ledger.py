@@ -129,6 +129,8 @@ class Taken:
         findings = [self._finding(rule, first, rows, texts.get(first, "")) for rule, first, rows in found]
         if unnamed := sorted(self.source.unnamed):
             findings.append(extra_columns(self.source.name, self.table, unnamed, self.source.header))
+        if self.source.above:
+            findings.append(title_rows(self.source.name, self.table, self.source.above))
         return findings
 
     def _finding(self, rule: Rule, first: int, rows: int, text: str) -> Finding:
@@ -268,4 +270,13 @@ def hidden_sheet(name: str) -> Finding:
         "file.hidden", "warning", name, "", ("file",), 0, None, "",
         "a hidden sheet; not read", "隐藏的工作表，未读入",
         "show it in Excel if it is meant to be read", "如需读入，请在 Excel 中取消隐藏",
+    )  # fmt: skip
+
+
+def title_rows(name: str, table: str, rows: int) -> Finding:
+    """Rows above the header."""
+    return Finding(
+        f"{table}.header.above", "warning", name, table, ("line",), rows, None, "",
+        "rows above the header are taken for a title; not read", "表头以上的行视为标题，未读入",
+        "move the header to the first line if they are data", "若为数据行，请将表头移到首行",
     )  # fmt: skip

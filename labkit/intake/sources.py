@@ -52,6 +52,8 @@ class Source(ABC):
         Lines that could not be split into the header's columns; filled while reading.
     unnamed : set of int
         Columns without a name that hold something; filled while reading.
+    above : int
+        Rows above the header, taken for a title.
     """
 
     path: Path
@@ -59,6 +61,7 @@ class Source(ABC):
     header: list[str] = field(default_factory=list)
     invalid: list[tuple[int, str, str]] = field(default_factory=list)
     unnamed: set[int] = field(default_factory=set)
+    above: int = 0
 
     @abstractmethod
     def batches(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
@@ -205,7 +208,7 @@ def open_text(path: Path, known: set[str], header_row: int | None = None, *, has
         header, records = Header([cell.strip() for cell in cells], 1), [(cells, header_row + 1)]
     if not any(header.names):
         raise IntakeError(f"{path.name}: there is no header line; the first line must name the columns")
-    source.header = header.names
+    source.header, source.above = header.names, header.above
     source.data_line = records[header.rows - 1][1]
     return source
 

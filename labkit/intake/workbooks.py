@@ -137,6 +137,7 @@ def _sheet(path: Path, place: int, sheet: Any, rows: list[tuple[int, list[str]]]
     source = SheetSource(
         path, f"{path.name}[{shown}]" if place else path.name, header, title=sheet.title if place else ""
     )
+    source.above = top.above
     source.hidden = sheet.sheet_state != "visible"
     for number, cells in rows[top.rows :]:
         if any(cells[width:]):

@@ -21,9 +21,12 @@ import pyarrow.parquet as pq
 import pytest
 
 from labkit import intake
+from labkit.intake import values
+from labkit.intake.lines import split_cells
+from labkit.schema import TABLES
 
-from .conftest import BILLS, CUSTOMERS, FILES, PAYMENTS, READINGS, Folder
-from .contract import Outcome, fingerprint, take
+from .conftest import BILLS, CUSTOMERS, READINGS, Folder
+from .contract import Outcome, take
 
 
 @dataclass(frozen=True)
@@ -205,15 +208,16 @@ COLUMN_CASES = {
 }  # fmt: skip
 
 
-def reading(text: str, rule: str, fix: str = "", line: int = 146) -> Case:
-    return Case(add("readings.csv", READING.format(text)), f"readings.{rule}", line, fix, ONE_BAD)
+def reading(text: str, rule: str, fix: str = "") -> tuple[str, str, str]:
+    return READING.format(text), f"readings.{rule}", fix
 
 
-def at(text: str, rule: str, fix: str = "") -> Case:
-    return Case(add("readings.csv", f"0001,{text},1"), f"readings.{rule}", 146, fix, ONE_BAD)
+def at(text: str, rule: str, fix: str = "") -> tuple[str, str, str]:
+    return f"0001,{text},1", f"readings.{rule}", fix
 
 
-VALUE_CASES = {
+#: Lines behind a valid readings.csv: what is written, the rule it breaks, a word of the fix.
+READING_CASES = {
     "dashes": reading("--", "kwh.type", "leave the cell empty"),
     "error of Excel": reading("#N/A", "kwh.type", "leave the cell empty"),
     "full width": reading("１２．５", "kwh.type", "plain digits"),
@@ -232,6 +236,24 @@ VALUE_CASES = {
     "negative": reading("-3", "kwh.range", "unit"),
     "far above capacity": reading("9e9", "kwh.range", "unit"),
     "formula": reading("=1+1", "kwh.type", "number"),
+    "29 February": at("2023-02-29 00:00:00", "ts.type", "no such day"),
+    "24:00": at("2025-03-09 24:00:00", "ts.type", "end of an interval"),
+    "24:00 without seconds": at("2025-03-09 24:00", "ts.type", "end of an interval"),
+    "with a zone among those without": at("2025-03-09 00:00:00+08:00", "ts.type", "local wall time"),
+    "with Z": at("2025-03-09T00:00:00Z", "ts.type", "local wall time"),
+    "Excel serial": at("45296", "ts.type", "Excel serial"),
+    "Excel serial with time": at("45296.25", "ts.type", "Excel serial"),
+    "off the grid": at("2025-03-09 00:07:00", "ts.grid", "minute 0, 15, 30 or 45"),
+    "a second off": at("2025-03-09 00:00:01", "ts.grid", "minute 0, 15, 30 or 45"),
+    "day and month exchanged": at("13/03/2025 00:00", "ts.type", "write a timestamp"),
+    "no date": at("9999-12-31 00:00:00", "ts.range", "stand for no date"),
+    "afternoon": at("2025-03-09 01:00:00 PM", "ts.type", "write 2024-01-05"),
+    "minute 60": at("2025-03-09 00:60:00", "ts.type", "write 2024-01-05"),
+    "a word": at("epoch", "ts.type", "write a timestamp"),
+    "date in full-width digits": at("２０２５-03-09 00:00:00", "ts.type", "full-width"),
+}
+
+VALUE_CASES = {
     "ids without their zeros": Case(
         add("readings.csv", "1,2025-03-09 00:00:00,1"), "readings.customer_id.reference", 146, "leading zeros", ONE_BAD
     ),
@@ -273,24 +295,6 @@ REFERENCE_CASES = {
     ),
 }  # fmt: skip
 
-TIME_CASES = {
-    "29 February": at("2023-02-29 00:00:00", "ts.type", "no such day"),
-    "24:00": at("2025-03-09 24:00:00", "ts.type", "end of an interval"),
-    "24:00 without seconds": at("2025-03-09 24:00", "ts.type", "end of an interval"),
-    "with a zone among those without": at("2025-03-09 00:00:00+08:00", "ts.type", "local wall time"),
-    "with Z": at("2025-03-09T00:00:00Z", "ts.type", "local wall time"),
-    "Excel serial": at("45296", "ts.type", "Excel serial"),
-    "Excel serial with time": at("45296.25", "ts.type", "Excel serial"),
-    "off the grid": at("2025-03-09 00:07:00", "ts.grid", "minute 0, 15, 30 or 45"),
-    "a second off": at("2025-03-09 00:00:01", "ts.grid", "minute 0, 15, 30 or 45"),
-    "day and month exchanged": at("13/03/2025 00:00", "ts.type", "write a timestamp"),
-    "no date": at("9999-12-31 00:00:00", "ts.range", "stand for no date"),
-    "afternoon": at("2025-03-09 01:00:00 PM", "ts.type", "write 2024-01-05"),
-    "minute 60": at("2025-03-09 00:60:00", "ts.type", "write 2024-01-05"),
-    "a word": at("epoch", "ts.type", "write a timestamp"),
-    "full-width digits": at("２０２５-03-09 00:00:00", "ts.type", "full-width"),
-}
-
 TEXT_CASES = {
     "script as customer": Case(
         add("readings.csv", "<script>alert(1)</script>,2025-03-09 00:00:00,1"), "readings.customer_id.reference", 146, "add it", ONE_BAD
@@ -310,7 +314,6 @@ CASES = {
         ("columns", COLUMN_CASES),
         ("values", VALUE_CASES),
         ("references", REFERENCE_CASES),
-        ("time", TIME_CASES),
         ("text", TEXT_CASES),
     )
     for name, case in cases.items()
@@ -345,3 +348,22 @@ def test_bad_input_is_said_kept_apart_and_loses_nothing(name: str, tmp_path: Pat
     assert case.fix in finding["fix_en"] or case.fix in finding["message_en"], finding["fix_en"]
     for table, counts in (case.counts or {}).items():
         assert outcome.count(table) == counts, outcome.printed
+
+
+@pytest.fixture(scope="module")
+def bad_readings(tmp_path_factory: pytest.TempPathFactory, earlier_store: Path) -> Outcome:
+    """All bad lines in one file."""
+    lines = "\n".join(line for line, _, _ in READING_CASES.values())
+    return spoilt(Case(add("readings.csv", lines), ""), tmp_path_factory.mktemp("readings"), earlier_store)
+
+
+@pytest.mark.parametrize("name", READING_CASES)
+def test_a_bad_reading_is_kept_with_its_line_and_rule(name: str, bad_readings: Outcome) -> None:
+    line, rule, fix = READING_CASES[name]
+    number = 146 + list(READING_CASES).index(name)
+    assert bad_readings.count("readings") == (144 + len(READING_CASES), 144, len(READING_CASES), 0)
+    rows = bad_readings.quarantine["readings"].set_index("line")
+    assert rows.loc[str(number), "original"] == line and rows.loc[str(number), "rules"].startswith(rule)
+    column = rule.split(".")[1]
+    said = values.explain(split_cells(line)[1 if column == "ts" else 2], TABLES["readings"][column])[0]
+    assert fix in (said if rule.endswith(".type") else bad_readings.finding(rows.loc[str(number), "rules"])["fix_en"])
