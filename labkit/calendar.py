@@ -136,6 +136,18 @@ class PeriodRules:
             )
         return parts[..., 0]
 
+    def step_min(self) -> int:
+        """Longest of 60, 30 and 15 minutes within which no period begins.
+
+        Examples
+        --------
+        >>> read_periods().step_min()
+        60
+        """
+        shape = self.schedule.shape[:2]
+        parts = {step: self.schedule.reshape(*shape, 1440 // step, step // 15) for step in (60, 30)}
+        return next((step for step, part in parts.items() if (part == part[..., :1]).all()), 15)
+
     def slots(self, interval_min: int, month: int, day_type: str = "workday") -> list[str]:
         """Period of each slot of the day.
 

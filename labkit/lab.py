@@ -45,6 +45,8 @@ class Lab:
 
     def __init__(self, folder: Path, manifest: Manifest, backend: Engine) -> None:
         self.folder, self.manifest, self.backend = folder, manifest, backend
+        self._asked: dict[str, ir.Table] = {}
+        self._intervals: tuple[int, ...] | None = None
         for name, entry in manifest.tables.items():
             partitions = DAY_PARTITIONS if name in DAY_TABLES else {}
             files = [file["path"] for file in entry.files]
@@ -69,7 +71,9 @@ class Lab:
         """
         if name not in self.manifest.tables:
             raise MissingTableError(self.explain_missing(name))
-        return self.backend.table(name)
+        if name not in self._asked:  # the engine is asked for the columns each time
+            self._asked[name] = self.backend.table(name)
+        return self._asked[name]
 
     def __getattr__(self, name: str) -> ir.Table:
         if name in TABLES or name in DAY_TABLES:
@@ -152,8 +156,10 @@ class Lab:
 
     def intervals(self) -> list[int]:
         """Metering intervals that occur [min]."""
-        found = self.run(self.readings.select("interval_min").distinct().order_by("interval_min"))
-        return [int(minutes) for minutes in found["interval_min"]]
+        if self._intervals is None:
+            found = self.run(self.readings.select("interval_min").distinct().order_by("interval_min"))
+            self._intervals = tuple(int(minutes) for minutes in found["interval_min"])
+        return list(self._intervals)
 
     def summary(self) -> pd.DataFrame:
         """Tables with rows and period.

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import duckdb
+import ibis
 import ibis.expr.types as ir
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
@@ -47,6 +48,14 @@ class StoppableBackend(Backend):
 
     def forget(self, name: str) -> None:
         self.raw_sql(f'DROP TABLE "{name}"')
+
+    def compile(self, *args: Any, **kwargs: Any) -> Any:
+        # Ibis would merge steps into one SELECT, which takes it longer than many a query; DuckDB does that by itself.
+        merge, ibis.options.sql.fuse_selects = ibis.options.sql.fuse_selects, False
+        try:
+            return super().compile(*args, **kwargs)
+        finally:
+            ibis.options.sql.fuse_selects = merge
 
     def execute(self, *args: Any, **kwargs: Any) -> Any:
         # By way of Arrow: Ibis's own path asks pandas 3 for an option it has deprecated.

@@ -190,6 +190,19 @@ def daily_rule() -> Rule:
     )
 
 
+def interval_rule(interval_min: int) -> Rule:
+    """A time between the intervals that the mapping names."""
+    return Rule(
+        "readings.ts.interval",
+        ("ts",),
+        lambda t: t.ts.isnull(),
+        f"the time is no multiple of the {interval_min} minutes that the mapping names",
+        f"时刻不在映射文件所列 {interval_min} 分钟间隔上",
+        "correct `interval_min` in the mapping, or leave it out",
+        "更正映射文件中的 interval_min，或删去该项",
+    )
+
+
 def conflict_rule(table: str, key: tuple[str, ...]) -> Rule:
     """A key that stands there again with other values."""
     return Rule(

@@ -8,9 +8,9 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from labkit import engine
-from labkit.intake.ledger import Taken, conflict_rule, daily_rule, reference_rule
+from labkit.intake.ledger import Taken, conflict_rule, daily_rule, interval_rule, reference_rule
 from labkit.intake.rows import Judged
-from labkit.intake.spool import NOTHING, RECORD, Spool, daily_totals, judge_duplicates, to_day_rows
+from labkit.intake.spool import NOTHING, Records, Spool, daily_totals, judge_duplicates, to_day_rows
 from labkit.store import StoreWriter, bucket_of, buckets_for
 
 READING_TABLES = ("readings", "reactive")
@@ -52,15 +52,19 @@ def take_readings(
 def _spool(spool: Spool, item: Taken, judged: Judged) -> None:
     fine = item.note(judged)
     codes = pc.index_in(judged.rows["customer_id"], spool.customers)
-    unknown = codes.is_null().to_numpy(zero_copy_only=False)
-    item.set_aside(judged.lines[fine & unknown].tolist(), reference_rule(item.table, "customer_id", "customers"))
-    fine &= ~unknown
-    rows = judged.rows.filter(pa.array(fine))
-    records = _wide_records if item.judge.match.slots else _long_records
-    spool.add(records(item, rows, codes.filter(pa.array(fine)).to_numpy(), judged.lines[fine]))
+    if codes.null_count:
+        unknown = codes.is_null().to_numpy(zero_copy_only=False)
+        item.set_aside(judged.lines[fine & unknown].tolist(), reference_rule(item.table, "customer_id", "customers"))
+        fine &= ~unknown
+    rows, lines = judged.rows, judged.lines
+    if not fine.all():
+        rows, codes, lines = rows.filter(pa.array(fine)), codes.filter(pa.array(fine)), lines[fine]
+    if len(rows):
+        records = _wide_records if item.judge.match.slots else _long_records
+        spool.add(records(item, rows, codes.to_numpy(), lines))
 
 
-def _without_duplicates(records: np.ndarray, mine: list[Taken], repeated_rows: dict[int, int]) -> np.ndarray:
+def _without_duplicates(records: Records, mine: list[Taken], repeated_rows: dict[int, int]) -> Records:
     """Records that stay; rows of which none stays are counted or set aside."""
     records = _without_daily_totals(records, mine)
     repeated, conflicting = judge_duplicates(records)
@@ -80,18 +84,19 @@ def _without_duplicates(records: np.ndarray, mine: list[Taken], repeated_rows: d
     return records[~out]
 
 
-def _without_daily_totals(records: np.ndarray, mine: list[Taken]) -> np.ndarray:
+def _without_daily_totals(records: Records, mine: list[Taken]) -> Records:
     """Customers with one value a day, at midnight, bring totals of days, not readings of intervals."""
     alone = daily_totals(records)
-    if alone.any():
-        rule = daily_rule()
-        for item in mine:
-            here = alone & (records["file"] == item.number)
-            item.set_aside(np.unique(records["line"][here]).tolist(), rule)
+    if not alone.any():
+        return records
+    rule = daily_rule()
+    for item in mine:
+        here = alone & (records["file"] == item.number)
+        item.set_aside(np.unique(records["line"][here]).tolist(), rule)
     return records[~alone]
 
 
-def _write(writer: StoreWriter, month: str, bucket: int, kept: np.ndarray, customers: pa.Array) -> None:
+def _write(writer: StoreWriter, month: str, bucket: int, kept: Records, customers: pa.Array) -> None:
     for table, value in (("readings", "wh"), ("reactive", "varh")):
         rows = to_day_rows(kept, customers, value)
         if rows is not None:
@@ -99,21 +104,35 @@ def _write(writer: StoreWriter, month: str, bucket: int, kept: np.ndarray, custo
             writer.close_files(table)
 
 
-def _long_records(item: Taken, rows: pa.RecordBatch, codes: np.ndarray, lines: np.ndarray) -> np.ndarray:
-    records = np.empty(len(rows), RECORD)
-    records["customer"], records["line"], records["file"] = codes, lines, item.number
-    records["minute"] = rows["ts"].cast(pa.int64()).to_numpy() // 60_000_000
-    records["wh"] = np.rint(rows["kwh"].to_numpy() * 1000)
-    records["varh"] = NOTHING
-    if "kvarh" in rows.schema.names:
-        kvarh = rows["kvarh"].to_numpy(zero_copy_only=False).astype(float)
-        records["varh"] = np.where(np.isfinite(kvarh), np.rint(np.nan_to_num(kvarh) * 1000), NOTHING)
+def _long_records(item: Taken, rows: pa.RecordBatch, codes: np.ndarray, lines: np.ndarray) -> Records:
     mapping = item.judge.mapping
-    records["interval"] = (mapping.interval_min or 0) if mapping else 0
-    return records
+    interval_min = (mapping.interval_min or 0) if mapping else 0
+    minute = rows["ts"].cast(pa.int64()).to_numpy() // 60_000_000
+    varh = _varh(rows["kvarh"]) if "kvarh" in rows.schema.names else NOTHING
+    records = Records.of(
+        len(rows),
+        customer=codes,
+        minute=minute,
+        wh=np.rint(rows["kwh"].to_numpy() * 1000),
+        varh=varh,
+        line=lines,
+        file=item.number,
+        interval=interval_min,
+    )
+    off = minute % interval_min != 0 if interval_min else np.zeros(0, bool)
+    if not off.any():
+        return records
+    # Two of them would share a slot, and one be lost.
+    item.set_aside(lines[off].tolist(), interval_rule(interval_min))
+    return records[~off]
 
 
-def _wide_records(item: Taken, rows: pa.RecordBatch, codes: np.ndarray, lines: np.ndarray) -> np.ndarray:
+def _varh(kvarh: pa.Array) -> np.ndarray:
+    values = kvarh.to_numpy(zero_copy_only=False).astype(float)
+    return np.where(np.isfinite(values), np.rint(np.nan_to_num(values) * 1000), NOTHING)
+
+
+def _wide_records(item: Taken, rows: pa.RecordBatch, codes: np.ndarray, lines: np.ndarray) -> Records:
     """A record a slot of wide readings."""
     slots = len(item.judge.match.slots)
     if not item.judge.match.stored or "interval_min" not in item.source.header:
@@ -124,23 +143,26 @@ def _wide_records(item: Taken, rows: pa.RecordBatch, codes: np.ndarray, lines: n
         for minutes in np.unique(interval)
         for mine in [interval == minutes]
     ]
-    return np.concatenate(parts) if parts else np.empty(0, RECORD)
+    return Records.joined(parts)
 
 
 def _slot_records(
     item: Taken, rows: pa.RecordBatch, codes: np.ndarray, lines: np.ndarray, interval_min: int
-) -> np.ndarray:
+) -> Records:
     columns = [rows[f"s{i:02d}"] for i in range(1440 // interval_min)]
     table = np.column_stack([column.to_numpy(zero_copy_only=False).astype(float) for column in columns])
     row, slot = np.nonzero(np.isfinite(table))
-    records = np.empty(len(row), RECORD)
-    records["customer"], records["line"], records["file"] = codes[row], lines[row], item.number
     day = rows["day"].cast(pa.int32()).to_numpy()
-    records["minute"] = day[row] * 1440 + slot * interval_min
     energy = np.rint(table[row, slot] * (1 if item.judge.match.stored else 1000))
-    records["wh"], records["varh"] = (NOTHING, energy) if item.table == "reactive" else (energy, NOTHING)
-    records["interval"] = interval_min
-    return records
+    return Records.of(
+        len(row),
+        customer=codes[row],
+        minute=day[row] * 1440 + slot * interval_min,
+        line=lines[row],
+        file=item.number,
+        interval=interval_min,
+        **{"varh" if item.table == "reactive" else "wh": energy},
+    )
 
 
 def _stored_interval(item: Taken, lines: np.ndarray) -> np.ndarray:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, reduce
+from operator import add
 
 import duckdb
 import ibis
@@ -119,23 +120,24 @@ class Judge:
         stored = self.match.stored
         scale = 24 / len(slots) if slots and self.mapping and self.mapping.slots == "kw" else 1.0
         slot_values = slots if stored else [values.parse(cell, Column("kwh", Type.NUMBER), scale) for cell in slots]
-        unreadable = {name: values.unreadable(raw[name], typed[name]) for name in raw}
-        flags = {f"u_{name}": flag for name, flag in unreadable.items()}
+        wide = {f"s{i:02d}": value for i, value in enumerate(slot_values)}
+        # Step by step: a value is worked out once, whatever asks for it afterwards.
+        texts = {f"raw_{name}": cell for name, cell in raw.items()}
+        texts |= {f"raw_s{i:02d}": cell for i, cell in enumerate(slots) if not stored}
+        table = incoming.select(line=incoming.line, **typed, **wide, **texts)
+        flags = {f"u_{name}": values.unreadable(table[f"raw_{name}"], table[name]) for name in raw}
         if stored:
             flags["u_slots"] = ibis.literal(False)
-            flags["bad_slots"] = ibis.least(*slots) < 0
+            flags["bad_slots"] = ibis.least(*(table[name] for name in wide)) < 0
         elif slots:
-            pairs = zip(slots, slot_values, strict=True)
-            flags["u_slots"] = ibis.or_(*(values.unreadable(cell, value) for cell, value in pairs))
+            flags["u_slots"] = ibis.or_(*(values.unreadable(table[f"raw_{name}"], table[name]) for name in wide))
             high = self.table["kwh"].high
-            flags["bad_slots"] = ibis.or_(*((value < 0) | (value > high) | value.isnan() for value in slot_values))
-        wide = {f"s{i:02d}": value for i, value in enumerate(slot_values)}
-        table = incoming.select(line=incoming.line, **typed, **wide, **flags)
-        bits = [self._bad(rule, table).ifelse(1 << i, 0).cast("int64") for i, rule in enumerate(self.rules)]
-        broken = bits[0]
-        for bit in bits[1:]:
-            broken = broken + bit
-        return table.mutate(broken=broken).drop(*flags)
+            flags["bad_slots"] = ibis.or_(*((table[n] < 0) | (table[n] > high) | table[n].isnan() for n in wide))
+        table = table.mutate(**flags).drop(*texts)
+        bad = [self._bad(rule, table) for rule in self.rules]
+        bits = reduce(add, (flag.ifelse(1 << i, 0).cast("int64") for i, flag in enumerate(bad)))
+        # Most rows break none: for those nothing is added up.
+        return table.mutate(broken=ibis.cases((ibis.or_(*bad), bits), else_=ibis.literal(0, "int64"))).drop(*flags)
 
     @staticmethod
     def _bad(rule: Rule, table: ir.Table) -> ir.BooleanValue:

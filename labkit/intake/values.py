@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from functools import reduce
+from operator import or_
+from string import whitespace
 
 import ibis
 import ibis.expr.datatypes as dt
@@ -47,7 +50,7 @@ def parse(raw: ir.Column, column: Column, scale: float = 1.0) -> ir.Column:
     else:
         # Numbers and times are read with spaces around them; a text is what stands between.
         plain = column.type in (Type.NUMBER, Type.INTEGER, Type.TIMESTAMP)
-        value = _PARSERS[column.type](raw if plain else raw.strip(), column)
+        value = _PARSERS[column.type](raw if plain else strip(raw), column)
     return value * scale if scale != 1.0 else value
 
 
@@ -81,6 +84,13 @@ def unreadable(raw: ir.Column, value: ir.Column) -> ir.BooleanValue:
         return raw.notnull() & value.isnull()
     # A case, not a conjunction: the text is looked at again only where there is no value.
     return ibis.cases((value.notnull(), False), else_=raw.notnull() & (raw.strip() != ""))
+
+
+def strip(raw: ir.StringValue) -> ir.StringValue:
+    """A text without the spaces around it."""
+    # The engine strips slowly and most texts have nothing to strip, which is soon seen.
+    spaced = (raw <= "!") | reduce(or_, (raw.endswith(space) for space in whitespace))
+    return ibis.cases((spaced, raw.strip()), else_=raw)
 
 
 def _text(raw: ir.StringValue, column: Column) -> ir.StringValue:

@@ -18,10 +18,12 @@ from labkit.store import SLOT_COLUMNS
 PERIOD_SHARES = {"peak": ("sharp", "peak"), "flat": ("flat",), "valley": ("valley", "deep_valley")}
 _KEYS = ("customer_id", "month", "day_type")
 HOURS = tuple(f"{hour:02d}" for hour in range(24))
+#: More than half of it is never the energy of a step in a month [Wh], and doubles hold its multiples with the energy exactly.
+_UNIT = 1 << 44
 
 
-def cells(day_rows: ir.Table, days: ir.Table, interval_min: int) -> ir.Table:
-    """Sums, counts and maxima of every slot by customer, month and day type.
+def cells(day_rows: ir.Table, days: ir.Table, interval_min: int, *, step_min: int | None = None) -> ir.Table:
+    """Sums, counts and maxima of every step of the day by customer, month and day type.
 
     Parameters
     ----------
@@ -31,12 +33,14 @@ def cells(day_rows: ir.Table, days: ir.Table, interval_min: int) -> ir.Table:
         `Lab.days`.
     interval_min : int
         Metering interval of the rows taken [min].
+    step_min : int, optional
+        Length of a step [min], such as 60 for the hours of the day; the interval itself by default.
 
     Returns
     -------
     Table
-        ``customer_id``, ``month``, ``day_type``, ``days_metered`` and, a slot
-        each, ``s00`` … energy [Wh], ``n00`` … readings, ``m00`` … highest [Wh].
+        ``customer_id``, ``month``, ``day_type``, ``days_metered`` and, a step
+        each, ``s00`` … energy [Wh], ``n00`` … readings, ``m00`` … highest reading [Wh].
 
     Notes
     -----
@@ -44,14 +48,25 @@ def cells(day_rows: ir.Table, days: ir.Table, interval_min: int) -> ir.Table:
     exactly, so a new month touches only its own cells, and what is not asked for
     costs nothing.
     """
-    slots = SLOT_COLUMNS[: 1440 // interval_min]
+    slots, width = SLOT_COLUMNS[: 1440 // interval_min], (step_min or interval_min) // interval_min
+    steps = {f"{i:02d}": slots[i * width : (i + 1) * width] for i in range(len(slots) // width)}
     rows = day_rows.filter(day_rows.interval_min == interval_min).inner_join(days, "day")
-    parts = {"days_metered": rows.count()}
-    for name in slots:
-        parts[f"s{name[1:]}"] = rows[name].sum().fill_null(0).cast("int64")
-        parts[f"n{name[1:]}"] = rows[name].count()
-        parts[f"m{name[1:]}"] = rows[name].max()
-    return rows.group_by(["customer_id", "month", "day_type"]).aggregate(**parts)
+    parts: dict[str, ir.Value] = {"days_metered": rows.count()}
+    for number, mine in steps.items():
+        # Energy and count in one sum, which halves the work: each reading also adds one unit of `_UNIT`.
+        counted = [rows[name].cast("float64") + _UNIT for name in mine]
+        added = reduce(add, (value.fill_null(0.0) for value in counted)) if width > 1 else counted[0]
+        parts[f"c{number}"] = added.sum().fill_null(0.0)
+        parts[f"m{number}"] = _greatest(rows, mine).max()
+    table = rows.group_by([*_KEYS]).aggregate(**parts)
+    counts = {number: (table[f"c{number}"] / _UNIT).round().cast("int64") for number in steps}
+    table = table.mutate(**{f"n{number}": count for number, count in counts.items()})
+    return table.select(
+        *_KEYS,
+        "days_metered",
+        **{f"s{number}": table[f"c{number}"].cast("int64") - table[f"n{number}"] * _UNIT for number in steps},
+        **{f"{kind}{number}": table[f"{kind}{number}"] for number in steps for kind in "nm"},
+    )
 
 
 def monthly_sums(
@@ -77,8 +92,8 @@ def monthly_sums(
     Returns
     -------
     Table
-        ``days_metered``, ``minutes`` with a reading, ``idle_minutes`` in slots without
-        any use all month, ``wh``, ``peak_wh``, ``flat_wh``, ``valley_wh``, ``highest_w``
+        ``days_metered``, ``minutes`` with a reading, ``idle_minutes`` in hours without
+        any use all month (in shorter steps where a period begins within an hour), ``wh``, ``peak_wh``, ``flat_wh``, ``valley_wh``, ``highest_w``
         and the hour it fell in, ``highest_hour``; of each hour of the day ``e00`` … energy
         [Wh] and ``t00`` … minutes with a reading. All whole numbers.
     """
@@ -87,14 +102,17 @@ def monthly_sums(
         rows = rows.filter(rows.month.isin(list(months)))
     rules = periods or calendar.read_periods()
     days = lab.days()
-    parts = [_sums(cells(rows, days, minutes), minutes, rules) for minutes in lab.intervals()]
+    parts = []
+    for minutes in lab.intervals():
+        step = max(minutes, rules.step_min())
+        parts.append(_sums(cells(rows, days, minutes, step_min=step), minutes, step, rules))
     return ibis.union(*parts) if len(parts) > 1 else parts[0]
 
 
-def _sums(cell: ir.Table, interval_min: int, periods: calendar.PeriodRules) -> ir.Table:
+def _sums(cell: ir.Table, interval_min: int, step_min: int, periods: calendar.PeriodRules) -> ir.Table:
     """A row a cell: the hours of the day first, then what follows from them."""
-    width = 60 // interval_min
-    numbers = [name[1:] for name in SLOT_COLUMNS[: 1440 // interval_min]]
+    width = 60 // step_min
+    numbers = [name[1:] for name in SLOT_COLUMNS[: 1440 // step_min]]
     hour = {h: numbers[int(h) * width : (int(h) + 1) * width] for h in HOURS}
     by_hour = cell.select(
         *_KEYS,
@@ -102,8 +120,11 @@ def _sums(cell: ir.Table, interval_min: int, periods: calendar.PeriodRules) -> i
         idle_minutes=reduce(add, (cell[f"n{n}"] * (cell[f"s{n}"] == 0).cast("int64") for n in numbers)) * interval_min,
         **{f"e{h}": reduce(add, (cell[f"s{n}"] for n in mine)) for h, mine in hour.items()},
         **{f"t{h}": reduce(add, (cell[f"n{n}"] for n in mine)) * interval_min for h, mine in hour.items()},
-        **{f"h{h}": _greatest(cell, [f"m{n}" for n in mine]).cast("int64") * width for h, mine in hour.items()},
-        **{f"{name}_wh": _period_sum(cell, interval_min, periods, PERIOD_SHARES[name]) for name in ("peak", "valley")},
+        **{
+            f"h{h}": _greatest(cell, [f"m{n}" for n in mine]).cast("int64") * (60 // interval_min)
+            for h, mine in hour.items()
+        },
+        **{f"{name}_wh": _period_sum(cell, step_min, periods, PERIOD_SHARES[name]) for name in ("peak", "valley")},
     )
     wh = reduce(add, (by_hour[f"e{h}"] for h in HOURS))
     table = by_hour.select(
@@ -130,13 +151,13 @@ def _greatest(table: ir.Table, names: Sequence[str]) -> ir.IntegerValue:
 
 
 def _period_sum(
-    cell: ir.Table, interval_min: int, periods: calendar.PeriodRules, parts: tuple[str, ...]
+    cell: ir.Table, step_min: int, periods: calendar.PeriodRules, parts: tuple[str, ...]
 ) -> ir.IntegerValue:
-    """Energy in some periods; which slots these are depends on month and day type."""
+    """Energy in some periods; which steps these are depends on month and day type."""
     plans: dict[tuple[int, ...], list[int]] = {}
     for month in range(1, 13):
         for at, day_type in enumerate(calendar.DAY_TYPES):
-            names = periods.slots(interval_min, month, day_type)
+            names = periods.slots(step_min, month, day_type)
             chosen = tuple(i for i, name in enumerate(names) if name in parts)
             plans.setdefault(chosen, []).append(month * 3 + at)
     kinds = ibis.cases(*((cell.day_type == name, i) for i, name in enumerate(calendar.DAY_TYPES)))

@@ -43,7 +43,7 @@ def features(sums: ir.Table, peak: SystemPeak | None = None) -> ir.Table:
     Table
         ``load_flag``: what to bear in mind (``no_readings``, ``all_zero``, ``few_days``, ``mixed_intervals``; else ``none``);
         ``days_metered``, ``hours_metered`` [h], ``gap_share``: part of the metered days without a reading,
-        ``zero_share``: part of the readings in slots in which nothing is used on any day of that kind in the month; ``energy_kwh``, ``energy_per_day_kwh``: per 24 h with a reading; ``maximum_demand_kw``: highest mean power of
+        ``zero_share``: part of the readings in hours in which nothing is used on any day of that kind in the month; ``energy_kwh``, ``energy_per_day_kwh``: per 24 h with a reading; ``maximum_demand_kw``: highest mean power of
         an interval, with its ``maximum_demand_month`` and ``maximum_demand_hour``; ``load_factor``: mean load over maximum
         demand; ``peak_share`` (sharp included), ``flat_share``, ``valley_share`` and ``night_energy_share`` (23 to 7) of energy;
         ``weekend_ratio``, ``summer_ratio``, ``winter_ratio``: mean load on weekends over that on workdays, in June to

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from functools import reduce
-from operator import add
-
 import ibis
 import ibis.expr.types as ir
 import pandas as pd
@@ -12,7 +9,6 @@ import pandas as pd
 from labkit import calendar
 from labkit.lab import Lab
 from labkit.profiles.cells import cells
-from labkit.store import SLOT_COLUMNS
 
 
 def typical_days(lab: Lab, groups: ir.Table | None = None, *, by_season: bool = False) -> pd.DataFrame:
@@ -40,9 +36,10 @@ def typical_days(lab: Lab, groups: ir.Table | None = None, *, by_season: bool = 
     key, parts = ["customer_id", *kinds, "hour"], []
     for minutes in lab.intervals():
         for rows in lab.parts():
-            cell = cells(rows, lab.days(), minutes)
+            step = minutes if groups is None else 60
+            cell = cells(rows, lab.days(), minutes, step_min=step)
             cell = cell.mutate(season=_season(cell.month)) if by_season else cell
-            wide = lab.run(_slot_sums(cell, minutes, kinds, hourly=groups is not None))
+            wide = lab.run(_step_sums(cell, minutes, step, kinds))
             slots = [column[1:] for column in wide.columns if column.startswith("e")]
             long = wide.melt(key[:-1], [f"e{slot}" for slot in slots], "hour", "wh")
             long["minutes"] = wide.melt([], [f"t{slot}" for slot in slots])["value"]
@@ -74,13 +71,10 @@ def _season(month: ir.StringValue) -> ir.StringValue:
     return ibis.cases(*((number.isin(mine), name) for name, mine in seasons.items()))
 
 
-def _slot_sums(cell: ir.Table, interval_min: int, kinds: list[str], *, hourly: bool) -> ir.Table:
-    """Energy ``e…`` [Wh] and time with a reading ``t…`` [min] of each slot or hour, by customer and kind of day."""
-    numbers = [name[1:] for name in SLOT_COLUMNS[: 1440 // interval_min]]
-    width = 60 // interval_min if hourly else 1
+def _step_sums(cell: ir.Table, interval_min: int, step_min: int, kinds: list[str]) -> ir.Table:
+    """Energy ``e…`` [Wh] and time with a reading ``t…`` [min] of each step, by customer and kind of day."""
     sums = {}
-    for start in range(0, len(numbers), width):
-        chosen, at = numbers[start : start + width], f"{start * interval_min / 60:g}"
-        sums[f"e{at}"] = reduce(add, (cell[f"s{n}"].sum().fill_null(0).cast("int64") for n in chosen))
-        sums[f"t{at}"] = reduce(add, (cell[f"n{n}"].sum().cast("int64") for n in chosen)) * interval_min
+    for i in range(1440 // step_min):
+        sums[f"e{i * step_min / 60:g}"] = cell[f"s{i:02d}"].sum().fill_null(0).cast("int64")
+        sums[f"t{i * step_min / 60:g}"] = cell[f"n{i:02d}"].sum().cast("int64") * interval_min
     return cell.group_by(["customer_id", *kinds]).aggregate(**sums)

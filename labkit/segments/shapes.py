@@ -131,10 +131,14 @@ def read_shapes(
     for rows in (_within(part, since, until) for part in lab.parts()) if intervals else ():
         idle_days = lab.run(_near_zero_days(rows, intervals, near_zero))
         for minutes in intervals:
-            parts.append(lab.run(_hour_sums(profiles.cells(rows, days, minutes), minutes, by_season)).assign(used=True))
+            parts.append(
+                lab.run(_hour_sums(profiles.cells(rows, days, minutes, step_min=60), minutes, by_season)).assign(
+                    used=True
+                )
+            )
             if len(idle_days):
                 few = rows.semi_join(ibis.memtable(idle_days), ["customer_id", "day"])
-                idle = lab.run(_hour_sums(profiles.cells(few, days, minutes), minutes, by_season))
+                idle = lab.run(_hour_sums(profiles.cells(few, days, minutes, step_min=60), minutes, by_season))
                 parts.append(idle.assign(used=False))
                 # Whole numbers: taken off again exactly.
                 parts.append(idle.set_index(["customer_id", "block"]).mul(-1).reset_index().assign(used=True))
@@ -235,7 +239,6 @@ def _near_zero_days(rows: ir.Table, intervals: Sequence[int], near_zero: float) 
 
 def _hour_sums(cell: ir.Table, interval_min: int, by_season: bool) -> ir.Table:
     """Energy ``e07`` [Wh] and time with a reading ``t07`` [min] of each hour, by customer and kind of day."""
-    width = 60 // interval_min
     block = cell.day_type
     if by_season:
         month = cell.month[5:7].cast("int64")
@@ -244,9 +247,8 @@ def _hour_sums(cell: ir.Table, interval_min: int, by_season: bool) -> ir.Table:
     rows = cell.mutate(block=block)
     sums = {"days": rows.days_metered.sum().cast("int64")}
     for hour in range(24):
-        chosen = [name[1:] for name in SLOT_COLUMNS[hour * width : (hour + 1) * width]]
-        sums[f"e{hour:02d}"] = reduce(add, (rows[f"s{n}"].sum().fill_null(0).cast("int64") for n in chosen))
-        sums[f"t{hour:02d}"] = reduce(add, (rows[f"n{n}"].sum().cast("int64") for n in chosen)) * interval_min
+        sums[f"e{hour:02d}"] = rows[f"s{hour:02d}"].sum().fill_null(0).cast("int64")
+        sums[f"t{hour:02d}"] = rows[f"n{hour:02d}"].sum().cast("int64") * interval_min
     return rows.group_by(["customer_id", "block"]).aggregate(**sums)
 
 

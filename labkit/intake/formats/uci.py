@@ -23,7 +23,7 @@ import pyarrow.csv as pc
 from labkit import engine, privacy
 from labkit.intake.check import write_record
 from labkit.intake.findings import CheckResult, FileCount, Finding, IntakeError
-from labkit.intake.spool import NOTHING, RECORD, Spool, judge_duplicates, to_day_rows
+from labkit.intake.spool import Records, Spool, judge_duplicates, to_day_rows
 from labkit.store import About, StoreWriter, bucket_of, buckets_for
 
 _INTERVAL_MIN = 15
@@ -185,16 +185,16 @@ def _number(cell: str) -> float:
         return float("nan")
 
 
-def _records(numbers: np.ndarray, minutes: np.ndarray, kw: np.ndarray, codes: np.ndarray) -> np.ndarray:
+def _records(numbers: np.ndarray, minutes: np.ndarray, kw: np.ndarray, codes: np.ndarray) -> Records:
     rows, customers = kw.shape
-    records = np.empty(rows * customers, RECORD)
-    records["customer"] = np.tile(codes, rows)
-    records["minute"] = np.repeat(minutes, customers)
-    records["wh"] = np.rint(kw.reshape(-1) * (1000 * _INTERVAL_MIN / 60))
-    records["varh"] = NOTHING
-    records["line"] = np.repeat(numbers, customers)
-    records["file"], records["interval"] = 0, _INTERVAL_MIN
-    return records
+    return Records.of(
+        rows * customers,
+        customer=np.tile(codes, rows),
+        minute=np.repeat(minutes, customers),
+        wh=np.rint(kw.reshape(-1) * (1000 * _INTERVAL_MIN / 60)),
+        line=np.repeat(numbers, customers),
+        interval=_INTERVAL_MIN,
+    )
 
 
 _CONFLICT = (

@@ -145,3 +145,29 @@ def test_a_wrong_mapping_is_explained(folder: Folder, text: str) -> None:
     folder.write("mapping.yaml", text)
     with pytest.raises(intake.IntakeError, match=MAPPINGS[text]):
         intake.check(folder.path)
+
+
+def test_two_readings_never_share_a_slot_of_a_mapped_interval(folder: Folder, tmp_path: Path) -> None:
+    quarters = "".join(f"0001,2025-03-05 {minute // 60:02d}:{minute % 60:02d}:00,1\n" for minute in range(0, 1440, 15))
+    folder.write("readings.csv", "customer_id,ts,kwh\n" + quarters)
+    folder.write("mapping.yaml", "files:\n  - {file: readings.csv, table: readings, interval_min: 30}\n")
+    result = intake.intake(folder.path, tmp_path / "store")
+    finding = next(f for f in result.findings if f.rule == "readings.ts.interval")
+    assert finding.rows == 48 and finding.first_line == 3 and "30 minutes" in finding.message_en
+    with labkit.open(tmp_path / "store") as lab:
+        day = lab.run(lab.readings).iloc[0]
+    assert day["interval_min"] == 30 and sum(day[f"p{i:02d}"] for i in range(48)) == 48_000
+
+
+def test_a_part_without_a_pattern_keeps_every_reading(folder: Folder, tmp_path: Path) -> None:
+    """Days with gaps, in any order, of several months: none is taken for a whole one."""
+    rows = [line for line in READINGS.splitlines()[1:] if not line.startswith("0002,2025-03-02 1")]
+    rows += [f"0003,2025-04-{day:02d} {hour:02d}:30:00,2" for day in (9, 3) for hour in (7, 5)]
+    folder.write("readings.csv", "customer_id,ts,kwh\n" + "\n".join(rows[::-1]) + "\n")
+    result = intake.intake(folder.path, tmp_path / "store")
+    assert not [f for f in result.findings if f.table == "readings"]
+    with labkit.open(tmp_path / "store") as lab:
+        found = lab.run(lab.readings)
+    slots = found[[f"p{i:02d}" for i in range(96)]]
+    assert int(slots.notna().sum().sum()) == len(rows)
+    assert slots.sum().sum() == pytest.approx(sum(float(row.rsplit(",", 1)[1]) for row in rows) * 1000)
