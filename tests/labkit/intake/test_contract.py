@@ -25,8 +25,8 @@ from labkit.intake import values
 from labkit.intake.lines import split_cells
 from labkit.schema import TABLES
 
-from .conftest import BILLS, CUSTOMERS, READINGS, Folder
-from .contract import Outcome, take
+from .conftest import BILLS, CUSTOMERS, FILES, READINGS, Folder
+from .contract import Outcome, fingerprint, take
 
 
 @dataclass(frozen=True)
@@ -367,3 +367,23 @@ def test_a_bad_reading_is_kept_with_its_line_and_rule(name: str, bad_readings: O
     column = rule.split(".")[1]
     said = values.explain(split_cells(line)[1 if column == "ts" else 2], TABLES["readings"][column])[0]
     assert fix in (said if rule.endswith(".type") else bad_readings.finding(rows.loc[str(number), "rules"])["fix_en"])
+
+
+def test_the_order_of_the_source_leaves_no_trace(tmp_path: Path, earlier_store: Path) -> None:
+    folder = Folder(tmp_path / "exports")
+    for name, text in FILES.items():
+        header, *rows = text.splitlines()
+        folder.write(name, "\n".join([header, *reversed(rows)]) + "\n")
+    intake.intake(folder.path, tmp_path / "store")
+    before, after = fingerprint(earlier_store), fingerprint(tmp_path / "store")
+    assert {name: content for name, (content, _) in after.items()} == {n: content for n, (content, _) in before.items()}
+
+
+def test_loads_that_are_alike_are_those_of_two_customers(folder: Folder, tmp_path: Path) -> None:
+    (folder.path / "readings.csv").unlink()
+    for name in ("a.csv", "b.csv"):
+        folder.write(name, "\n".join(["kwh", *["0"] * 24]) + "\n")
+    entry = "  - {{file: {}.csv, table: readings, start: 2025-03-01, interval_min: 60, customer_id: '{}'}}\n"
+    folder.write("mapping.yaml", "files:\n" + entry.format("a", "0001") + entry.format("b", "0002"))
+    result = intake.check(folder.path)
+    assert result.findings == () and [c.good for c in result.counts if c.table == "readings"] == [24, 24]
