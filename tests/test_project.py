@@ -82,7 +82,7 @@ _NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, to
 
 
 #: Code lines of what all notebooks stand on (the portrait brings its card, the engines Spark), and of any one domain; tags are two notebooks and 51 checks, loyalty two notebooks and survival, value, trials, churn, segments their comparison.
-MOST_SHARED, MOST_DOMAIN, MOST_OF = 12_600, 2600, {"tags": 4900, "loyalty": 4600, "segments": 2900}
+MOST_SHARED, MOST_DOMAIN, MOST_OF = 12_700, 2600, {"tags": 4900, "loyalty": 4600, "segments": 2900}
 
 
 def test_the_package_stays_small() -> None:
