@@ -6,6 +6,7 @@ import argparse
 import json
 import signal
 import sys
+import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -21,7 +22,7 @@ GENERATED = ("<!-- generated: begin -->", "<!-- generated: end -->")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run a command; 0 if all is well, 1 if something was found, 2 if it could not be done."""
+    """Run a command; 0 if all is well, 1 if something was found, 2 if it could not be done, 3 at a fault of ours."""
     options = _parser().parse_args(arguments)
     # Findings and pages are UTF-8 even where the terminal's locale says otherwise.
     for stream in (sys.stdout, sys.stderr):
@@ -40,10 +41,23 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"labkit: {error}", file=sys.stderr)
         return 2
     except Exception as error:
-        if type(error).__name__ not in ("ReportError", "PageError"):
-            raise
-        print(f"labkit: {error}", file=sys.stderr)
-        return 2
+        if type(error).__name__ in ("ReportError", "PageError"):
+            print(f"labkit: {error}", file=sys.stderr)
+            return 2
+        return _confess(error, as_json=getattr(options, "json", False))
+
+
+def _confess(error: Exception, *, as_json: bool) -> int:
+    """A fault of ours: its kind and place, never its words, which may quote a customer's data."""
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    said = (
+        f"internal fault: {type(error).__name__} in {Path(frame.filename).name}:{frame.lineno}; "
+        "nothing was published; please report it with this line"
+    )
+    if as_json:
+        print(json.dumps({"error": said}))
+    print(f"labkit: {said}", file=sys.stderr)
+    return 3
 
 
 def _stop(number: int, frame: object) -> None:

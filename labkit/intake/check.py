@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from labkit import engine, privacy
-from labkit.intake.files import open_sources
+from labkit.intake.files import open_sources, shown_name
 from labkit.intake.findings import CheckResult, Finding, IntakeError
 from labkit.intake.ledger import Taken
 from labkit.intake.mapping import Mapping, read_mapping
@@ -98,7 +98,7 @@ def take_all(
             customers = _ids(good["customers"])
             writer = None
             if out is not None:
-                sources = tuple(sorted({item.source.path.name for item in taken}))
+                sources = tuple(sorted({shown_name(item.source.path.name) for item in taken}))
                 about = About(**(vars(about) | {"sources": sources}))
                 writer = stack.enter_context(StoreWriter(out, about, buckets_for(len(customers))))
             take_readings([item for item in taken if item.table in READING_TABLES], customers, backend, writer)

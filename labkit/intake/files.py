@@ -10,12 +10,14 @@ from pathlib import Path
 import pyarrow as pa
 
 from labkit.intake.findings import FileCount, Finding, IntakeError, LayoutError
-from labkit.intake.ledger import Taken, repeated_file, unknown_file
+from labkit.intake.ledger import Taken, hidden_sheet, irregular_file, repeated_file, unknown_file, unread_ending
 from labkit.intake.mapping import FileMapping, Mapping
-from labkit.intake.match import Match, is_data_file, known_headers, match_columns, table_of
+from labkit.intake.match import Match, has_data_ending, is_data_file, known_headers, match_columns, table_of
+from labkit.intake.parquet_files import open_parquet
 from labkit.intake.rows import Judge
-from labkit.intake.sources import Source, open_parquet, open_text, open_workbook
+from labkit.intake.sources import Source, open_text
 from labkit.intake.streams import RowsSource, ids_of, in_local_time
+from labkit.intake.workbooks import open_workbook
 from labkit.schema import TABLES
 from labkit.store import Manifest, is_store
 
@@ -39,17 +41,20 @@ def open_sources(folder: Path, mapping: Mapping) -> tuple[list[Taken], list[Find
     """
     taken: list[Taken] = []
     findings: list[Finding] = []
-    seen: dict[str, str] = {}
+    seen: dict[tuple[str, str | None, str], str] = {}
     used: set[str] = set()
-    for path, table in _files(folder):
-        digest = _digest(path)
-        if digest in seen:
-            findings.append(repeated_file(path.name, seen[digest], table))
+    for path, table in _files(folder, findings):
+        # Two meters may have read the same: what a mapping says of a file makes it another.
+        entries = [replace(entry, file="") for entry in mapping.files.values() if entry.file == path.name]
+        content = _digest(path), table, repr(entries)
+        if content in seen:
+            findings.append(repeated_file(shown_name(path.name), seen[content], table))
             continue
-        seen[digest] = path.name
+        seen[content] = shown_name(path.name)
         for source, its_table, mapped in _sources(path, table, mapping, findings):
             if folder.is_dir():  # files of one name may lie in several folders
                 source.name = source.name.replace(path.name, str(path.relative_to(folder)), 1)
+            source.name = shown_name(source.name)
             match, more = match_columns(source.name, its_table, source.header, mapped)
             if match.power and (mapped is None or mapped.interval_min is None):
                 raise IntakeError(
@@ -105,7 +110,18 @@ def _require_tables(folder: Path, tables: set[str], mapping: Mapping) -> None:
         )
 
 
-def _files(folder: Path) -> Iterator[tuple[Path, str | None]]:
+def shown_name(name: str) -> str:
+    """A file's name without what a terminal would obey, and as text that can be written.
+
+    Examples
+    --------
+    >>> shown_name("bills\\x1b[31m.csv")
+    'bills?[31m.csv'
+    """
+    return "".join(mark if mark.isprintable() else "?" for mark in name)
+
+
+def _files(folder: Path, findings: list[Finding]) -> Iterator[tuple[Path, str | None]]:
     if folder.is_file():
         yield folder, table_of(folder.stem)
     elif is_store(folder):
@@ -118,7 +134,24 @@ def _files(folder: Path) -> Iterator[tuple[Path, str | None]]:
             if is_data_file(path):
                 yield path, table_of(path.stem)
             elif path.is_dir() and table_of(path.name) and not path.name.startswith("."):
-                yield from ((inner, table_of(path.name)) for inner in sorted(path.rglob("*")) if is_data_file(inner))
+                inside = sorted(path.rglob("*"))
+                yield from ((inner, table_of(path.name)) for inner in inside if is_data_file(inner))
+                findings += [left for inner in inside if not inner.is_dir() and (left := _left_out(inner))]
+            elif left := _left_out(path):
+                findings.append(left)
+
+
+def _left_out(path: Path) -> Finding | None:
+    """What is to be said of something in the folder that is not read; nothing where nobody would expect it."""
+    if path.name.startswith(("~$", ".")) or is_data_file(path):
+        return None
+    if has_data_ending(path) and not path.is_file():
+        return irregular_file(shown_name(path.name))
+    if path.is_file() and (table_of(path.name.split(".")[0]) or path.suffix.lower() in (".pkl", ".pickle")):
+        return unread_ending(shown_name(path.name))
+    if path.is_dir() and any(is_data_file(inner) for inner in path.iterdir()):
+        return unknown_file(shown_name(path.name))
+    return None
 
 
 def _sources(
@@ -130,7 +163,7 @@ def _sources(
     if ending in (".xlsx", ".xlsm", ".xls"):
         yield from _sheets(path, table, mapping, findings)
     elif table is None:
-        findings.append(unknown_file(path.name))
+        findings.append(unknown_file(shown_name(path.name)))
     elif ending == ".parquet":
         yield open_parquet(path), table, mapped
     else:
@@ -143,17 +176,19 @@ def _sheets(
 ) -> Iterator[tuple[Source, str, FileMapping | None]]:
     entries = [entry for entry in mapping.files.values() if entry.file == path.name]
     rows = {entry.sheet or "": entry.header_row for entry in entries if entry.header_row}
-    sheets = open_workbook(path, {name: known_headers(name) for name in TABLES}, rows)
-    for title, sheet in sheets:
-        mapped = mapping.entry_of(path.name, title)
+    for sheet in open_workbook(path, {name: known_headers(name) for name in TABLES}, rows):
+        mapped = mapping.entry_of(path.name, sheet.title)
         several = sheet.name != path.name
         if mapped is None and entries and all(entry.sheet for entry in entries):
             continue  # a mapping that names sheets means these and no others
-        its = mapped.table if mapped and mapped.sheet else (table_of(title) if several else None) or table
+        if sheet.hidden and not (mapped and mapped.sheet):
+            findings.append(hidden_sheet(shown_name(sheet.name)))
+            continue
+        its = mapped.table if mapped and mapped.sheet else (table_of(sheet.title) if several else None) or table
         if its:
             yield sheet, its, mapped
         else:
-            findings.append(unknown_file(sheet.name))
+            findings.append(unknown_file(shown_name(sheet.name)))
 
 
 def _digest(path: Path) -> str:

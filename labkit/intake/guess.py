@@ -14,7 +14,7 @@ from labkit.intake.columns import Columns, FileGuess, is_value
 from labkit.intake.findings import IntakeError
 from labkit.intake.match import is_data_file
 from labkit.intake.scan import scan_text
-from labkit.intake.sources import read_sheets
+from labkit.intake.workbooks import read_sheets
 
 _ROWS = 3000
 

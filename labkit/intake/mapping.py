@@ -113,7 +113,7 @@ def read_mapping(path: Path) -> Mapping:
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as error:
         line = getattr(getattr(error, "problem_mark", None), "line", None)
         place = path.name if line is None else f"{path.name}:{line + 1}"
         raise IntakeError(f"{place}: not valid YAML in UTF-8; see docs in labkit/intake/mapping.py") from error
@@ -160,7 +160,9 @@ def _file(name: str, entry: dict[str, Any]) -> FileMapping:
     if entry.get("time") == "end" and entry.get("interval_min") is None:
         raise IntakeError(f"{where}: `time: end` needs `interval_min`, to find the start of the interval")
     known = {*TABLES[entry["table"]].column_names, "kw"} | ({"day"} if entry["table"] == "readings" else set())
-    for column in entry.get("columns") or {}:
+    for column, theirs in (entry.get("columns") or {}).items():
+        if not isinstance(theirs, str | int):
+            raise IntakeError(f"{where}: columns: {column}: expected a header or a column number from 1")
         if column not in known:
             raise IntakeError(
                 f"{where}: columns: {column!r} is no column of {entry['table']}; use one of {', '.join(sorted(known))}"

@@ -96,7 +96,7 @@ def match_columns(name: str, table: str, header: list[str], mapping: FileMapping
         scale = unit_factors(said.unit)[given.lower()] if given else header_scale(said, header[position])
         if scale is None:
             unit = terms.header_unit(header[position])
-            shown = unit if unit.isascii() and unit.isalpha() else privacy.mask(unit)
+            shown = unit if unit.isascii() and unit.isalpha() and len(unit) <= 5 else privacy.mask(unit)
             raise IntakeError(
                 f"{name}: column {column}: the unit {shown!r} in the header is not understood; write it as {said.unit}"
             )
@@ -104,7 +104,7 @@ def match_columns(name: str, table: str, header: list[str], mapping: FileMapping
     used = {*places.values(), *slots}
     ours = ("interval_min", "month", "bucket")
     extra = [i for i, cell in enumerate(header) if i not in used and cell and cell not in ours]
-    findings = [_extra_columns(name, table, extra, header)] if extra else []
+    findings = [extra_columns(name, table, extra, header)] if extra else []
     if slots and mapping and "kwh" in mapping.units:
         scales["slots"] = unit_factors("kWh")[mapping.units["kwh"].lower()]
     return Match(spec, places, scales, slots, stored, power), findings
@@ -177,7 +177,8 @@ def _require(
 def _place(position: int, header: list[str]) -> str:
     """A column by its place; its name only where that is a known one, lest data without a header be shown."""
     known = terms.normalise_header(header[position]) in _all_headers()
-    return f"column {position + 1} ({header[position] if known else privacy.mask(header[position])})"
+    shown = header[position] if known else privacy.mask(header[position])
+    return f"column {position + 1}" + (f" ({shown})" if shown else "")
 
 
 def _places_in_words(header: list[str]) -> str:
@@ -189,7 +190,8 @@ def _all_headers() -> frozenset[str]:
     return frozenset().union(*(known_headers(table) for table in TABLES))
 
 
-def _extra_columns(name: str, table: str, extra: list[int], header: list[str]) -> Finding:
+def extra_columns(name: str, table: str, extra: list[int], header: list[str]) -> Finding:
+    """Columns that are left out."""
     places = [_place(i, header) for i in extra[:8]]
     listed = ", ".join(places) + (" …" if len(extra) > 8 else "")
     return Finding(
@@ -208,11 +210,12 @@ def _extra_columns(name: str, table: str, extra: list[int], header: list[str]) -
     )
 
 
+def has_data_ending(path: Path) -> bool:
+    """Whether a name has an ending the intake reads."""
+    return path.suffix.lower() in (".csv", ".txt", ".tsv", ".xlsx", ".xlsm", ".xls", ".parquet")
+
+
 def is_data_file(path: Path) -> bool:
-    """Whether a file has an ending the intake reads."""
+    """Whether a path is a file the intake reads."""
     # Excel and macOS leave companions of open files.
-    return (
-        not path.name.startswith(("~$", "."))
-        and path.is_file()
-        and path.suffix.lower() in (".csv", ".txt", ".tsv", ".xlsx", ".xlsm", ".xls", ".parquet")
-    )
+    return not path.name.startswith(("~$", ".")) and path.is_file() and has_data_ending(path)

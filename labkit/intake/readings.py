@@ -36,20 +36,22 @@ def take_readings(
     spool = Spool(backend.spill, customers, np.array([bucket_of(c, buckets) for c in customers.to_pylist()]))
     for item in mine:
         for judged in item.judge.judge(item.source, backend):
-            _spool(spool, item, judged)
+            item.count.good += _spool(spool, item, judged)
         item.note_invalid()
     repeated_rows = dict.fromkeys((item.number for item in mine), 0)
     for bucket, month, records in spool.sorted_parts():
         kept = _without_duplicates(records, mine, repeated_rows)
+        for item in mine:
+            item.count.good += _count_lines(kept, item)
         if writer is not None:
             _write(writer, month, bucket, kept, customers)
     for item in mine:
         item.count.duplicates = repeated_rows[item.number]
         item.count.quarantined = len(item.bad)
-        item.count.good = item.count.read - item.count.quarantined - item.count.duplicates
 
 
-def _spool(spool: Spool, item: Taken, judged: Judged) -> None:
+def _spool(spool: Spool, item: Taken, judged: Judged) -> int:
+    """Keep the readings of a batch; gives how many of its good rows hold none."""
     fine = item.note(judged)
     codes = pc.index_in(judged.rows["customer_id"], spool.customers)
     if codes.null_count:
@@ -59,9 +61,18 @@ def _spool(spool: Spool, item: Taken, judged: Judged) -> None:
     rows, lines = judged.rows, judged.lines
     if not fine.all():
         rows, codes, lines = rows.filter(pa.array(fine)), codes.filter(pa.array(fine)), lines[fine]
-    if len(rows):
-        records = _wide_records if item.judge.match.slots else _long_records
-        spool.add(records(item, rows, codes.to_numpy(), lines))
+    if not len(rows):
+        return 0
+    make = _wide_records if item.judge.match.slots else _long_records
+    records = make(item, rows, codes.to_numpy(), lines)
+    spool.add(records)
+    return len(rows) - len(np.unique(records["line"])) if item.judge.match.slots else 0
+
+
+def _count_lines(kept: Records, item: Taken) -> int:
+    """Rows of a file that stay, each of them whole in one part."""
+    mine = kept["file"] == item.number
+    return len(np.unique(kept["line"][mine])) if item.judge.match.slots else int(np.count_nonzero(mine))
 
 
 def _without_duplicates(records: Records, mine: list[Taken], repeated_rows: dict[int, int]) -> Records:

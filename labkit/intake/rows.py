@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from functools import cached_property, reduce
 from operator import add
 
+import duckdb
 import ibis
 import ibis.expr.types as ir
 import numpy as np
@@ -15,10 +17,11 @@ import pyarrow.compute as pc
 
 from labkit import engine
 from labkit.intake import values
+from labkit.intake.findings import IntakeError
 from labkit.intake.mapping import FileMapping
 from labkit.intake.match import Match
 from labkit.intake.sources import Source, column_name
-from labkit.schema import NEWEST, OLDEST, Column, Rule, Table, Type, value_rules
+from labkit.schema import NEWEST, OLDEST, Column, Rule, Table, Type, spoilt_id_rule, value_rules
 
 _INCOMING = "incoming_rows"
 _COMPILED: dict[str, tuple[str, pa.Schema]] = {}
@@ -61,7 +64,7 @@ class Judge:
         present = {*self.match.positions, *self._given()}
         own = [rule for rule in value_rules(self.table) if set(rule.columns) <= present]
         key_id = [column for column in there if column.name in self.table.key and column.type is Type.TEXT]
-        spoilt = [_spoilt_id_rule(self.table.name, column) for column in key_id if self.table.name != "readings"]
+        spoilt = [spoilt_id_rule(self.table.name, column) for column in key_id if self.table.name != "readings"]
         return (*readable, *own, *spoilt)
 
     @cached_property
@@ -73,24 +76,33 @@ class Judge:
         given = {"customer_id"} if self.mapping and self.mapping.customer_id is not None else set()
         return given | ({"ts"} if self.mapping and self.mapping.start is not None else set())
 
+    def unnamed(self, source: Source) -> tuple[int, ...]:
+        """Columns without a name, whose values would be left out without a word."""
+        return tuple(i for i, name in enumerate(source.header) if not name and i not in self.match.positions.values())
+
     def column(self, name: str) -> Column:
         """A column of the table, or the day of wide readings."""
         return Column("day", Type.DATE) if name == "day" else self.table[name]
 
     def judge(self, source: Source, backend: engine.StoppableBackend) -> Iterator[Judged]:
         """Judge every row of a source, in one stream."""
-        schema, stream = _peek(source)
+        schema, stream = _peek(source, self.unnamed(source))
         if stream is None:
             return
-        reader = pa.RecordBatchReader.from_batches(schema, stream)
+        failures: list[Exception] = []
+        reader = pa.RecordBatchReader.from_batches(schema, _remembering(stream, failures))
         backend.con.register(_INCOMING, reader)
         try:
             sql, result = self._compile(schema, backend)
             for batch in backend.stream(sql, result, 250_000):
                 rows = batch.drop_columns(["line", "broken"])
                 yield Judged(rows, batch["line"].to_numpy(), batch["broken"].to_numpy())
+        except duckdb.Error as error:
+            # The engine gives a failure of the file in its own words, with rows of it among them.
+            raise (failures[0] if failures else IntakeError(_beyond(source, error))) from None
         finally:
-            backend.con.unregister(_INCOMING)
+            with contextlib.suppress(duckdb.Error):  # an engine that failed has let go of it
+                backend.con.unregister(_INCOMING)
 
     def _compile(self, schema: pa.Schema, backend: engine.StoppableBackend) -> tuple[str, pa.Schema]:
         """The scan as SQL; files of the same form share it, a store has thousands."""
@@ -156,9 +168,21 @@ class Judge:
         return constants
 
 
-def _peek(source: Source) -> tuple[pa.Schema, Iterator[pa.RecordBatch] | None]:
+def _remembering(stream: Iterator[pa.RecordBatch], failures: list[Exception]) -> Iterator[pa.RecordBatch]:
+    try:
+        yield from stream
+    except Exception as error:
+        failures.append(error)
+        raise
+
+
+def _beyond(source: Source, error: duckdb.Error) -> str:
+    return f"{source.name}: holds a value no rule can work with ({type(error).__name__}); export the file as CSV"
+
+
+def _peek(source: Source, unnamed: tuple[int, ...]) -> tuple[pa.Schema, Iterator[pa.RecordBatch] | None]:
     """Schema of the batches and the batches, lines as a column; empty rows left out."""
-    stream = _with_lines(source.batches())
+    stream = _with_lines(_noting_unnamed(source, unnamed))
     first = next(stream, None)
     if first is None:
         return pa.schema([]), None
@@ -168,6 +192,15 @@ def _peek(source: Source) -> tuple[pa.Schema, Iterator[pa.RecordBatch] | None]:
 def _chain(first: pa.RecordBatch, rest: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
     yield first
     yield from rest
+
+
+def _noting_unnamed(source: Source, unnamed: tuple[int, ...]) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
+    """Batches as they come; which of the columns without a name hold something is noted on the way."""
+    for batch, lines in source.batches():
+        for at in unnamed:
+            if at not in source.unnamed and pc.any(pc.not_equal(batch.column(at), "")).as_py():
+                source.unnamed.add(at)
+        yield batch, lines
 
 
 def _with_lines(batches: Iterable[tuple[pa.RecordBatch, np.ndarray]]) -> Iterator[pa.RecordBatch]:
@@ -252,20 +285,4 @@ def _slot_rules() -> tuple[Rule, ...]:
             "fill it in at the source",
             "在源系统补填",
         ),
-    )
-
-
-def _spoilt_id_rule(table: str, column: Column) -> Rule:
-    """Ids that a spreadsheet has written as 1.23457E+15, and total rows."""
-    name = column.name
-    return Rule(
-        f"{table}.{name}.spoilt",
-        (name,),
-        lambda t: (
-            t[name].re_search(r"^\d+(\.\d+)?[Ee]\+\d+$") | t[name].isin(("合计", "总计", "小计", "Total", "TOTAL"))
-        ),
-        "not a number of the utility's: digits lost in a spreadsheet, or a total row",
-        "不是有效编号：被表格软件改写为科学计数，或为合计行",
-        "export the column as text; leave total rows out",
-        "请将该列按文本导出，并去掉合计行",
     )

@@ -1,4 +1,4 @@
-"""The bytes of a text file before it is parsed: encoding, lines, quotes, NUL.
+"""The bytes of a text file before it is parsed: encoding, lines, whether they can be taken as they are.
 
 Encodings are tried strictly and in this order: byte-order mark, UTF-8, GB18030;
 never Latin-1, which accepts anything. A file that is UTF-8 but for some broken
@@ -11,11 +11,11 @@ import codecs
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-
 from labkit.intake.findings import IntakeError
 
 _BLOCK = 1 << 22
+#: Half of the longest line: a longer one fills a window of this width.
+_WINDOW = 1 << 17
 _MARKS = ((codecs.BOM_UTF8, "utf-8-sig"), (codecs.BOM_UTF16_LE, "utf-16"), (codecs.BOM_UTF16_BE, "utf-16"))
 
 
@@ -27,17 +27,14 @@ class Scan:
     ----------
     encoding : str
     lines : int
-        Physical lines.
-    multiline : bool
-        Some quote stands open at the end of a line: read record by record.
-    suspect : bool
-        Bytes that need a clean copy before parsing (NUL, broken characters).
+        Physical lines of a plain file.
+    plain : bool
+        A line is a row: no quotes, NUL, broken characters, lone carriage returns or endless lines.
     """
 
     encoding: str
     lines: int
-    multiline: bool
-    suspect: bool
+    plain: bool
 
 
 def scan_text(path: Path) -> Scan:
@@ -51,38 +48,55 @@ def scan_text(path: Path) -> Scan:
     if path.stat().st_size == 0:
         raise IntakeError(f"{path.name}: the file is empty; export it again")
     with path.open("rb") as file:
-        head = file.read(4)
+        head = file.read(4096)
     encoding = next((name for mark, name in _MARKS if head.startswith(mark)), "")
+    if head.startswith(codecs.BOM_UTF32_LE) or (encoding != "utf-16" and head.count(b"\0") * 4 > len(head)):
+        raise IntakeError(
+            f"{path.name}: full of NUL bytes, as UTF-32, UTF-16 without its mark or a binary file is; "
+            "save it as UTF-8 text"
+        )
     if encoding == "utf-16":
-        return Scan(encoding, 0, True, True)
+        return Scan(encoding, 0, False)
     broken = False
     if not encoding:
         encoding, broken = _encoding(path)
-    lines, multiline, nul = _count(path)
-    return Scan(encoding, lines, multiline, nul or broken)
+    lines, plain = _count(path)
+    return Scan(encoding, lines, plain and not broken and (encoding != "utf-8-sig" or _decodes(path, "utf-8")))
 
 
 def _encoding(path: Path) -> tuple[str, bool]:
+    """Encoding, and whether some lines are broken in it."""
     if _decodes(path, "utf-8"):
         return "utf-8", False
-    good, bad = 0, 0
+    lines, other = 0, 0
+    bad = {"utf-8": 0, "gb18030": 0}
     with path.open("rb") as file:
         for line in file:
+            lines += 1
             if line.isascii():
                 continue
-            try:
-                line.decode("utf-8")
-                good += 1
-            except UnicodeDecodeError:
-                bad += 1
-    if good > bad:
+            other += 1
+            for encoding in bad:
+                bad[encoding] += not _fits(line, encoding)
+    if bad["utf-8"] * 2 < other:
         return "utf-8", True
-    if _decodes(path, "gb18030"):
-        return "gb18030", False
+    if bad["gb18030"] * 2 < other:
+        return "gb18030", bad["gb18030"] > 0
+    # Plain ASCII but for a few lines.
+    if bad["utf-8"] <= max(1, lines // 20):
+        return "utf-8", True
     raise IntakeError(
-        f"{path.name}: the characters fit neither UTF-8 nor GB18030 ({bad:,} lines do not fit UTF-8); "
+        f"{path.name}: the characters fit neither UTF-8 nor GB18030 ({bad['utf-8']:,} lines do not fit UTF-8); "
         "save the file as UTF-8 and try again"
     )
+
+
+def _fits(line: bytes, encoding: str) -> bool:
+    try:
+        line.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 def _decodes(path: Path, encoding: str) -> bool:
@@ -97,20 +111,18 @@ def _decodes(path: Path, encoding: str) -> bool:
     return True
 
 
-def _count(path: Path) -> tuple[int, bool, bool]:
-    """Physical lines, whether a quote stands open at a line's end, whether there is a NUL."""
-    lines, inside, nul, parity, last = 0, False, False, 0, b""
+def _count(path: Path) -> tuple[int, bool]:
+    """Physical lines, and whether each can be taken as it is."""
+    lines, plain, last = 0, True, b""
     with path.open("rb", buffering=0) as file:
         while block := file.read(_BLOCK):
-            newlines, quotes = block.count(b"\n"), block.count(b'"')
-            nul = nul or b"\0" in block
-            if quotes == 0:
-                inside = inside or bool(parity and newlines)
-            else:
-                data = np.frombuffer(block, np.uint8)
-                before = np.searchsorted(np.flatnonzero(data == 34), np.flatnonzero(data == 10))
-                inside = inside or bool(((before + parity) & 1).any())
-                parity = (parity + quotes) & 1
-            lines += newlines
+            lines += block.count(b"\n")
+            plain = plain and b'"' not in block and b"\0" not in block
+            if b"\r" in block or last == b"\r":
+                whole = last + block if last == b"\r" else block
+                # The last byte waits for the next block to show what follows it.
+                plain = plain and whole[:-1].count(b"\r") == whole.count(b"\r\n")
+            windows = range(0, len(block) - _WINDOW + 1, _WINDOW)
+            plain = plain and all(block.find(b"\n", at, at + _WINDOW) >= 0 for at in windows)
             last = block[-1:]
-    return lines + (last != b"\n"), inside or bool(parity), nul
+    return lines + (last != b"\n"), plain and last != b"\r"

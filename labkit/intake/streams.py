@@ -32,9 +32,9 @@ class RowsSource(Source):
             yield batch, np.arange(first, first + len(batch))
             first += len(batch)
 
-    def originals(self, lines: set[int]) -> dict[int, str]:
+    def originals(self, lines: np.ndarray) -> dict[int, str]:
         """Values of some rows, as they would stand in a CSV."""
-        rows = {line: self.rows.slice(line - 1, 1).to_pylist()[0] for line in sorted(lines)}
+        rows = {line: self.rows.slice(line - 1, 1).to_pylist()[0] for line in lines.tolist()}
         return {line: ",".join("" if v is None else str(v) for v in row.values()) for line, row in rows.items()}
 
 
@@ -61,7 +61,7 @@ class WrappedSource(Source):
         for batch, lines in self.inner.batches():
             yield self.change(batch, lines, self.invalid)
 
-    def originals(self, lines: set[int]) -> dict[int, str]:
+    def originals(self, lines: np.ndarray) -> dict[int, str]:
         """Original text of some lines."""
         return self.inner.originals(lines)
 

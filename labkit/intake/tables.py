@@ -69,18 +69,21 @@ def _judge_keys(
     key = list(TABLES[table].key)
     twice = rows.group_by(key).aggregate(_n=rows.count()).filter(lambda t: t["_n"] > 1)
     frame: pd.DataFrame = backend.to_pyarrow(rows.semi_join(twice, key)).to_pandas()
-    out: set[tuple[int, int]] = set()
+    frame = frame.sort_values(list(_PLACE), ignore_index=True)
+    if frame.empty:
+        return set()
+    said = frame.drop(columns=list(_PLACE)).astype(str)
+    group = frame.groupby(key, sort=False).ngroup().to_numpy()
+    forms = said.assign(_group=group).drop_duplicates().groupby("_group").size().to_numpy()
+    alike = forms[group] == 1
+    again = alike & frame.duplicated(key).to_numpy()  # the first of those alike stays
     rule = conflict_rule(table, TABLES[table].key)
-    for _, group in frame.sort_values(list(_PLACE)).groupby(key):
-        alike = len(group.drop(columns=list(_PLACE)).astype(str).drop_duplicates()) == 1
-        places = [(int(file), int(line)) for file, line in zip(group["_file"], group["_line"], strict=True)]
-        for file, line in places[1 if alike else 0 :]:
-            out.add((file, line))
-            if alike:
-                ledgers[file].count.duplicates += 1
-            else:
-                ledgers[file].set_aside([line], rule)
-    return out
+    for number, item in ledgers.items():
+        here = (frame["_file"] == number).to_numpy()
+        item.count.duplicates += int((here & again).sum())
+        item.set_aside(frame["_line"][here & ~alike].tolist(), rule)
+    gone = frame[again | ~alike]
+    return set(zip(gone["_file"].tolist(), gone["_line"].tolist(), strict=True))
 
 
 def _without(rows: ibis.Table, out: set[tuple[int, int]]) -> ibis.Table:

@@ -46,14 +46,36 @@ def parse(raw: ir.Column, column: Column, scale: float = 1.0) -> ir.Column:
     """
     target = STORAGE[column.type][0]
     if not raw.type().is_string():
-        timed = column.type in (Type.DATE, Type.TIMESTAMP)
-        # A number is no moment, whatever a cast would make of it.
-        value = raw.cast(target) if raw.type().is_temporal() or not timed else ibis.null(target)
+        value = _of_typed(raw, column, target)
     else:
         # Numbers and times are read with spaces around them; a text is what stands between.
         plain = column.type in (Type.NUMBER, Type.INTEGER, Type.TIMESTAMP)
         value = _PARSERS[column.type](raw if plain else strip(raw), column)
     return value * scale if scale != 1.0 else value
+
+
+def _of_typed(raw: ir.Column, column: Column, target: str) -> ir.Column:
+    """Value of a column that is no text: what a cast would bend is missing."""
+    timed, kind = column.type in (Type.DATE, Type.TIMESTAMP), raw.type()
+    if column.type is Type.MONTH:
+        return raw.strftime("%Y-%m") if kind.is_temporal() else _month(raw.cast("string"), column)
+    if timed != kind.is_temporal() and column.type is not Type.TEXT:
+        return ibis.null(target)  # a number is no moment, nor a moment a number
+    if column.type is Type.INTEGER and kind.is_floating():
+        whole = raw.try_cast(target)
+        return ibis.cases((whole.cast("float64") == raw, whole), else_=ibis.null(target))
+    if column.type is Type.TEXT and kind.is_floating():
+        # Numbers with gaps come as floats: 7.0 was written 7.
+        whole = raw.try_cast("int64")
+        return ibis.cases((whole.cast("float64") == raw, whole.cast("string")), else_=raw.cast("string"))
+    value = raw.try_cast(target)
+    if timed:  # no calendar of Python's goes beyond, and no meter's
+        low, high = (
+            ibis.literal(day).cast(target)
+            for day in ("0001-01-01", "9999-12-31 23:59:59"[: 10 if target == "date" else 19])
+        )
+        return ibis.cases((value.between(low, high), value), else_=ibis.null(target))
+    return value
 
 
 def unreadable(raw: ir.Column, value: ir.Column) -> ir.BooleanValue:
@@ -142,6 +164,14 @@ _PARSERS = {
     Type.MONTH: _month,
 }
 
+_A = {
+    Type.DATE: "a date",
+    Type.TIMESTAMP: "a timestamp",
+    Type.MONTH: "a month",
+    Type.INTEGER: "a whole number",
+    Type.BOOLEAN: "yes or no",
+}
+
 _HINTS: tuple[tuple[str, str, str], ...] = (
     (
         r"^\d{5}(\.\d+)?$",
@@ -187,16 +217,19 @@ def explain(value: str, column: Column) -> tuple[str, str]:
     >>> explain("12.5kWh", TABLES["readings"]["kwh"])[0]
     'move the unit into the header, as in 用电量(kWh)'
     """
-    text = value.strip()
-    if column.type in (Type.NUMBER, Type.INTEGER) and unicodedata.normalize("NFKC", text) != text:
-        return "full-width characters: write the number in plain digits", "含全角字符，请改用半角数字"
+    text = value.strip(" \t")
     timed = column.type in (Type.DATE, Type.TIMESTAMP)
+    hidden = any(unicodedata.category(mark) in ("Cc", "Cf") for mark in text)
+    if (timed or column.type in (Type.NUMBER, Type.INTEGER)) and (
+        unicodedata.normalize("NFKC", text) != text or hidden
+    ):
+        return "full-width or invisible characters: write it in plain digits", "含全角或不可见字符，请改用半角数字"
     for i, (pattern, en, zh) in enumerate(_HINTS):
         if (i < 4) == timed and re.search(pattern, text, re.IGNORECASE):
             return en, zh
     if re.search(_HINTS[-1][0], text, re.IGNORECASE):
         return _HINTS[-1][1:]
-    return f"write a {column.type}", {
+    return f"write {_A.get(column.type, 'a number')}", {
         "date": "请填写日期",
         "timestamp": "请填写日期和时间",
         "boolean": "请填写是或否",

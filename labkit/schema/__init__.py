@@ -6,7 +6,7 @@ the data card and the checks all follow it.
 
 from labkit.schema.card import data_card, data_package
 from labkit.schema.model import STORAGE, Column, Rule, Table, Type
-from labkit.schema.rules import NEWEST, OLDEST, value_rules
+from labkit.schema.rules import NEWEST, OLDEST, spoilt_id_rule, value_rules
 from labkit.schema.tables import CUSTOMER_CLASSES, SETTLEMENTS, SURVEY_DIMENSIONS, TABLES
 
 __all__ = [
@@ -23,5 +23,6 @@ __all__ = [
     "Type",
     "data_card",
     "data_package",
+    "spoilt_id_rule",
     "value_rules",
 ]

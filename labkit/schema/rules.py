@@ -11,6 +11,7 @@ from __future__ import annotations
 import ibis
 import ibis.expr.types as ir
 
+from labkit import terms
 from labkit.schema.model import Column, Rule, Table, Type
 
 #: No utility has meter readings or bills on a computer outside these days.
@@ -128,4 +129,39 @@ def _range_rule(table: str, column: Column) -> Rule:
         f"{zh}，或不是有限数值" if column.type is Type.NUMBER else zh,
         "check value and unit at the source",
         "在源系统核对数值与单位",
+    )
+
+
+_SPOILT = "|".join(
+    (
+        r"^\d+(\.\d+)?[Ee]\+\d+$",
+        r"^(本页|本月|本年|累计)?\s*[合总小共]\s*计\s*[:：]?$",
+        r"^([Ss]ub|[Gg]rand )?[Tt]otals?:?$|^TOTAL$",
+        r"^(制\s*表|审\s*核|复\s*核|填\s*报|经\s*办|打\s*印|导\s*出)\s*(人|员|单位|时间|日期)?\s*[:：]",
+        # Full-width letters and digits, controls, and what cannot be seen: another number that looks the same.
+        "[０-９Ａ-Ｚａ-ｚ\x01-\x1f\x7f\xad\u200b-\u200f\u2028-\u202e\u2060-\u2064\ufeff]",
+    )
+)
+
+
+def spoilt_id_rule(table: str, column: Column) -> Rule:
+    """Keys that are no numbers of the utility's: spoilt by a spreadsheet, totals, a header that stands there again.
+
+    Examples
+    --------
+    >>> from labkit.schema import TABLES
+    >>> spoilt_id_rule("customers", TABLES["customers"]["customer_id"]).id
+    'customers.customer_id.spoilt'
+    """
+    name = column.name
+    headers = sorted(terms.names_of(name))
+    return Rule(
+        f"{table}.{name}.spoilt",
+        (name,),
+        lambda t: t[name].re_search(_SPOILT) | t[name].lower().isin(headers),
+        "not a number of the utility's: digits lost in a spreadsheet, full-width or invisible characters, "
+        "a total row or a header",
+        "不是有效编号：被表格软件改写为科学计数、含全角或不可见字符，或为合计行、表头行",
+        "export the column as text; leave headers and total rows out",
+        "请将该列按文本导出，并去掉表头行与合计行",
     )

@@ -56,6 +56,16 @@ con.execute("COPY (SELECT 'C' || lpad(i::VARCHAR, 7, '0') customer_id FROM range
             f"intake_format('lcl', source, Path({str(folder / 'lcl')!r})); source.unlink()", None, 1500,
             f"from pathlib import Path; from labkit.intake.formats import intake_format; from tests.benchmarks.formats_data import write_lcl; source = write_lcl(Path({str(folder / 'lcl.csv')!r}))",
         ),
+        Case("(make a CSV of 5 M readings, one in a hundred bad)", f"from pathlib import Path; from tests.benchmarks.data import make_bad_readings; make_bad_readings(Path({str(folder / 'bad')!r}), 5_000_000)"),
+        Case(
+            "labkit intake, CSV of 5 M readings, one in a hundred bad, to a store and a quarantine",
+            f"from labkit.intake import intake; found = intake({str(folder / 'bad')!r}, {str(folder / 'bad_store')!r}); assert len(found.quarantine['readings']) == 50_000", 10, 1200,
+        ),
+        Case(
+            "labkit intake, the same with a broken byte, a NUL and a quote left open",
+            f"from labkit.intake import intake; found = intake({str(folder / 'worse')!r}, {str(folder / 'worse_store')!r}); assert len(found.quarantine['readings']) == 50_003", 10, 1200,
+            f"import shutil; shutil.rmtree({str(folder / 'worse')!r}, ignore_errors=True); shutil.copytree({str(folder / 'bad')!r}, {str(folder / 'worse')!r}); out = open({str(folder / 'worse' / 'readings.csv')!r}, 'ab'); out.write(b'C0000001,2027-01-01 00:00:00,1\\xff\\nC0000001,2027-01-01 01:00:00,1\\0\\nC0000001,2027-01-01 02:00:00,\"1\\n'); out.close()",
+        ),
         Case("plain scan of the day rows (sum of every slot)", f"{opened}; c = ', '.join(f'sum(p{{i:02d}})' for i in range(96)); lab.backend.raw_sql('SELECT ' + c + ' FROM readings').fetchall()"),
         Case("load features", f"{opened}; from labkit import profiles; profiles.load_features(lab)"),
         Case(

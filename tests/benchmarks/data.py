@@ -51,6 +51,22 @@ def make_store(
             writer.close_files("readings")
 
 
+def make_bad_readings(folder: Path, count: int) -> None:
+    """Hourly readings in a CSV; one in a hundred is a mark, has a unit behind it, is negative or absurd."""
+    folder.mkdir()
+    con = duckdb.connect()
+    bad = "CASE (i // 100) % 4 WHEN 0 THEN '--' WHEN 1 THEN '12.5kWh' WHEN 2 THEN '-3' ELSE '9e9' END"
+    who = "'C' || lpad((i // 8760)::VARCHAR, 7, '0') customer_id"
+    con.execute(
+        f"COPY (SELECT {who}, strftime(TIMESTAMP '2025-01-01' + (i % 8760) * INTERVAL 1 HOUR, '%Y-%m-%d %H:%M:%S') ts, "
+        f"CASE WHEN i % 100 = 7 THEN {bad} ELSE round(0.2 + (i * 7919 % 3000) / 1000, 3)::VARCHAR END kwh "
+        f"FROM range({count}) t(i)) TO '{folder / 'readings.csv'}' (HEADER)"
+    )
+    con.execute(
+        f"COPY (SELECT DISTINCT {who} FROM range(0, {count}, 8760) t(i) ORDER BY 1) TO '{folder / 'customers.csv'}' (HEADER)"
+    )
+
+
 def make_bills(folder: Path, count: int) -> None:
     """Bills and payments of count / 24 customers over two years: some late, some in half, some never."""
     con = duckdb.connect()

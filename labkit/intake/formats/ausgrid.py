@@ -116,7 +116,7 @@ class _Homes(Source):
         whole = pa.RecordBatch.from_arrays(columns, names=[column_name(i) for i in range(len(columns))])
         return whole.filter(pa.array(~bad)), lines[~bad]
 
-    def originals(self, lines: set[int]) -> dict[int, str]:
+    def originals(self, lines: np.ndarray) -> dict[int, str]:
         """Original text of some lines."""
         return self.inner.originals(lines)
 

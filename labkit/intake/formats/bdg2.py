@@ -61,13 +61,13 @@ class _Cells(Source):
         # A line that could not be split is one finding of its line.
         self.invalid += [(line * self._width, text, why) for line, text, why in self.inner.invalid]
 
-    def originals(self, lines: set[int]) -> dict[int, str]:
+    def originals(self, lines: np.ndarray) -> dict[int, str]:
         """Building, time and cell of some readings."""
         wanted: dict[int, list[int]] = {}
-        for number in lines:
+        for number in lines.tolist():
             wanted.setdefault(self.line_of(number), []).append(number)
         out = {}
-        for line, text in self.inner.originals(set(wanted)).items():
+        for line, text in self.inner.originals(np.array(sorted(wanted), np.int64)).items():
             cells = text.split(",")
             for number in wanted[line]:
                 at = number % self._width

@@ -74,13 +74,14 @@ class _Readings(Source):
         batch = pa.RecordBatch.from_arrays(columns, names=["c0", "c1", "c2"])
         return batch.filter(pa.array(~repeated)), np.array([one.number for one in kept])[~repeated]
 
-    def originals(self, lines: set[int]) -> dict[int, str]:
+    def originals(self, lines: np.ndarray) -> dict[int, str]:
         """Start, duration and value of some readings as they stand in the file."""
+        wanted = set(lines.tolist())
         return {
             one.number: f"{point_of(one.series, self.path.stem)},{one.text}"
             for readings in stream_readings(self.path, Feed())
             for one in readings
-            if one.number in lines
+            if one.number in wanted
         }
 
 

@@ -57,7 +57,7 @@ def open_lines(path: Path, delimiter: str, header: list[str], header_line: int) 
         Line of the file's own header, 0 where there is none.
     """
     source = TextSource(path, path.name, list(header), scan=scan_text(path), delimiter=delimiter)
-    source.header_line, source.data_line = header_line, header_line + 1
+    source.data_line = header_line + 1
     return source
 
 
