@@ -4,18 +4,24 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
+
 import labkit
 from labkit import terms
+from labkit.engine import EngineError
 from labkit.intake.findings import CheckResult, IntakeError
-from labkit.store import StoreError, write_whole
+from labkit.store import StoreError, unfinished, write_whole
 
 #: Marks around what is generated in a Markdown file.
 GENERATED = ("<!-- generated: begin -->", "<!-- generated: end -->")
+#: What the engine raises when memory or disk does not suffice.
+_NO_ROOM = (duckdb.OutOfMemoryException, duckdb.IOException)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -32,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; nothing was published", file=sys.stderr)
         return 130
-    except (StoreError, IntakeError, ValueError, LookupError, OSError) as error:
+    except MemoryError:
+        print("labkit: not enough memory: end other programs, or use a machine that has more", file=sys.stderr)
+        return 2
+    except (StoreError, IntakeError, EngineError, ValueError, LookupError, OSError, *_NO_ROOM) as error:
         if getattr(options, "json", False):
             print(json.dumps({"error": str(error)}, ensure_ascii=False))
         print(f"labkit: {error}", file=sys.stderr)
@@ -228,10 +237,16 @@ def _refresh(options: argparse.Namespace) -> int:
 
 
 def _lists(options: argparse.Namespace) -> int:
-    from labkit import arrears, privacy
-
     if options.key is None and not options.named:
         raise ValueError("give --key FILE for pseudonyms, or --named for a list that names customers")
+    with unfinished(options.out) as work:
+        _write_lists(options, work)
+    return 0
+
+
+def _write_lists(options: argparse.Namespace, work: Path) -> None:
+    from labkit import arrears, privacy
+
     with labkit.open(options.data) as lab:
         books = arrears.open_books(lab)
         model, kinds = arrears.fit_credit(lab, books, 3), arrears.late_payers(lab, books)
@@ -241,13 +256,14 @@ def _lists(options: argparse.Namespace) -> int:
         }
         names = lab.run(lab.customers.select("customer_id", "name")) if options.named else None
     key = None if options.named else privacy.read_key(options.key)
-    options.out.mkdir(parents=True, exist_ok=True)
     for name, rows in tables.items():
         for ending in ("csv", "xlsx"):
-            path = options.out / f"{name}.{ending}"
+            path = work / f"{name}.{ending}"
             arrears.write_list(rows, path, options.purpose, key=key, named=names, language=options.lang)
+    for path in sorted(work.iterdir()):
+        os.replace(path, options.out / path.name)
+    for name, rows in tables.items():
         print(f"{len(rows)} customers in {options.out / name}.csv and .xlsx")
-    return 0
 
 
 def _tags_check(options: argparse.Namespace) -> int:
