@@ -12,7 +12,7 @@ help:
 	@echo "make report   set up, make the sample utility, run the notebooks, write the pages"
 	@echo "make test     set up what is missing and run the tests"
 	@echo "make lab      open the notebooks in JupyterLab"
-	@echo "make check    style and types"
+	@echo "make check    style, types, safety"
 	@echo "make bench    measure speed and memory, renew tests/benchmarks/README.md"
 	@echo "make lock     resolve the versions anew (requirements.lock, environment.yml)"
 
@@ -35,6 +35,8 @@ check: $(READY)
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy labkit
+	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml labkit
+	$(BIN)/python .ci/audit.py
 
 bench: $(SAMPLE)
 	$(BIN)/python -m tests.benchmarks

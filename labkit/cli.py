@@ -1,4 +1,4 @@
-"""The command ``labkit``: sample, check, intake, report, lists, tags, notebook."""
+"""The command ``labkit``: sample, check, intake, report, lists, key, tags, notebook."""
 
 from __future__ import annotations
 
@@ -15,7 +15,9 @@ import duckdb
 import labkit
 from labkit import terms
 from labkit.engine import EngineError
-from labkit.intake.findings import CheckResult, IntakeError
+from labkit.intake import intake as intake_files
+from labkit.intake.findings import CheckResult, IntakeError, LayoutError
+from labkit.intake.formats import FORMATS, intake_format
 from labkit.store import StoreError, unfinished, write_whole
 
 #: Marks around what is generated in a Markdown file.
@@ -73,7 +75,12 @@ def _parser() -> argparse.ArgumentParser:
     intake = commands.add_parser("intake", help="make a store of a folder of files")
     for command in (check, intake):
         command.add_argument(
-            "path", type=Path, help="folder of CSV, Excel or Parquet files named after their tables, or one file"
+            "path",
+            type=Path,
+            nargs="+" if command is intake else None,
+            metavar="PATH",
+            help="folder of CSV, Excel or Parquet files named after their tables, or one file"
+            + ("; with the word suggest before it: write a first mapping of it" if command is intake else ""),
         )
         command.add_argument(
             "--mapping", type=Path, help="mapping file (mapping.yaml in the folder is found by itself)"
@@ -81,10 +88,12 @@ def _parser() -> argparse.ArgumentParser:
         command.add_argument("--language", choices=terms.LANGUAGES, default="en")
         command.add_argument("--json", action="store_true", help="findings as JSON")
     check.set_defaults(run=_check)
-    intake.add_argument("--out", type=Path, required=True, metavar="STORE")
-    intake.add_argument(
-        "--format", choices=("tables", "uci", "lcl"), default="tables", help="layout of a public data set"
-    )
+    intake.add_argument("--out", type=Path, metavar="STORE", help="the store, or the mapping file of suggest")
+    intake.add_argument("--format", choices=("tables", *FORMATS), default="tables", help="layout of a public data set")
+    intake.add_argument("--timezone", metavar="ZONE", help="of the meters, where a layout's times are UTC")
+    intake.usage = "labkit intake [suggest] PATH [--out STORE] [--mapping FILE | --format NAME [--timezone ZONE]] [--language LANGUAGE] [--json]"
+    intake.formatter_class = argparse.RawDescriptionHelpFormatter
+    intake.epilog = "formats:\n" + "\n".join(f"  {f.name:<12}{f.title} (PATH: {f.takes})" for f in FORMATS.values())
     intake.set_defaults(run=_intake)
 
     report = commands.add_parser("report", help="run the notebooks and write the pages")
@@ -93,6 +102,11 @@ def _parser() -> argparse.ArgumentParser:
     report.add_argument("--lang", nargs="+", choices=terms.LANGUAGES, default=terms.LANGUAGES)
     report.add_argument("--out", type=Path, default=Path("reports"))
     report.add_argument("--no-progress", action="store_true")
+    report.add_argument("--key", type=Path, metavar="FILE", help="pseudonyms on account sheets, by this key")
+    report.add_argument(
+        "--named", action="store_true", help="account numbers and names on account sheets; each page is stamped"
+    )
+    report.add_argument("--purpose", default="", metavar="TEXT", help="what a named report may be used for")
     report.set_defaults(run=_report)
     compare = report.add_subparsers(metavar="{compare}").add_parser(
         "compare", help="compare two published runs: which findings moved, and by more than chance allows?"
@@ -123,6 +137,14 @@ def _parser() -> argparse.ArgumentParser:
     lists.add_argument("--named", action="store_true", help="write ids and names instead of pseudonyms")
     lists.add_argument("--lang", choices=terms.LANGUAGES, default="zh")
     lists.set_defaults(run=_lists)
+    rotate = commands.add_parser("key", help="work on the key of the pseudonyms").add_subparsers(
+        required=True, metavar="action"
+    ).add_parser("rotate", help="make a new key, and a file that says which pseudonym becomes which")  # fmt: skip
+    rotate.add_argument("--data", type=Path, default=Path("data/sample"))
+    rotate.add_argument("--key", type=Path, required=True, metavar="OLD", help="the key in use")
+    rotate.add_argument("--new", type=Path, required=True, metavar="NEW", help="the key to make")
+    rotate.add_argument("--mapping", type=Path, required=True, metavar="FILE.csv", help="old and new pseudonyms")
+    rotate.set_defaults(run=_rotate_key)
     tags = commands.add_parser("tags", help="work on schemes of tags").add_subparsers(required=True, metavar="action")
     tags_check = tags.add_parser("check", help="check a scheme: CSV, Excel, JSON, SKOS")
     tags_check.add_argument("path", type=Path, metavar="FILE")
@@ -153,29 +175,66 @@ def _sample(options: argparse.Namespace) -> int:
 def _check(options: argparse.Namespace) -> int:
     from labkit.intake import check
 
-    return _show(check(options.path, options.mapping), options)
+    try:
+        return _show(check(options.path, options.mapping), options)
+    except LayoutError as error:
+        return _show_guess(error, options.path, options)
 
 
 def _intake(options: argparse.Namespace) -> int:
-    if options.format == "uci":
-        from labkit.intake.formats.uci import intake_uci
-
-        result = intake_uci(options.path, options.out)
-    elif options.format == "lcl":
-        from labkit.intake.formats.lcl import intake_lcl
-
-        result = intake_lcl(options.path, options.out)
+    *word, path = options.path
+    if word and [str(one) for one in word] != ["suggest"]:
+        raise ValueError(f"one folder or file at a time: {path} is one too many")
+    if word:
+        return _suggest(path, options.out)
+    if options.out is None:
+        raise ValueError("name the store, as in --out my_store; for a first mapping: labkit intake suggest PATH")
+    known = FORMATS.get(options.format)
+    if known:
+        if options.mapping:
+            raise ValueError(f"--format {known.name} reads its layout by itself; leave --mapping out")
+        result = intake_format(known.name, path, options.out, options.timezone)
     else:
-        from labkit.intake import intake
-
-        result = intake(options.path, options.out, options.mapping)
+        if options.timezone:
+            raise ValueError("tables name their time zone in mapping.yaml (about: timezone); leave --timezone out")
+        try:
+            result = intake_files(path, options.out, options.mapping)
+        except LayoutError as error:
+            return _show_guess(error, path, options)
     _show(result, options)
     if not options.json:
         print(
-            f"the store is in {options.out}"
+            f"the {known.makes if known else 'store'} is in {options.out}"
             + ("; rows set aside are in its folder quarantine" if result.quarantine else "")
         )
     return 0
+
+
+def _suggest(path: Path, out: Path | None) -> int:
+    from labkit.intake.suggest import suggest_mapping
+
+    text = suggest_mapping(path)
+    if out is None:
+        print(text, end="")
+        return 0
+    if out.exists():
+        raise ValueError(f"{out} is there already and is not overwritten; name another file")
+    write_whole(out, text.encode())
+    print(f"wrote {out}: read its comments, then labkit intake {path} --mapping {out} --out STORE")
+    return 0
+
+
+def _show_guess(error: LayoutError, path: Path, options: argparse.Namespace) -> int:
+    """A layout that is not known: what it looks like, and the two ways on; nothing is taken in."""
+    from labkit.intake.suggest import explain_layout
+
+    told = explain_layout(path, options.language)
+    if options.json:
+        print(json.dumps({"error": str(error), "guess": told}, ensure_ascii=False, indent=1))
+    print(f"labkit: {error}", file=sys.stderr)
+    if not options.json:
+        print("\n".join(told), file=sys.stderr)
+    return 2
 
 
 def _show(result: CheckResult, options: argparse.Namespace) -> int:
@@ -188,8 +247,12 @@ def _show(result: CheckResult, options: argparse.Namespace) -> int:
 
 
 def _report(options: argparse.Namespace) -> int:
+    from labkit import privacy
+    from labkit.report.naming import Naming
     from labkit.report.run import run_report
 
+    key = privacy.read_key(options.key, away_from=[options.data, options.out]) if options.key else None
+    naming = Naming(options.named, options.purpose, key)
     # Chinese last: the index at the top of a run is in the last language.
     run = run_report(
         options.data,
@@ -197,6 +260,7 @@ def _report(options: argparse.Namespace) -> int:
         only=options.only,
         languages=tuple(dict.fromkeys(options.lang)),
         progress=not options.no_progress,
+        naming=naming,
     )
     for failure in run.failures:
         print(f"failed: {failure}", file=sys.stderr)
@@ -216,7 +280,9 @@ def _compare(options: argparse.Namespace) -> int:
         print(f"wrote {options.out}")
     else:
         print("\n".join(compared.to_lines(options.lang)))
-    return 0
+    if compared.withheld_count:
+        print("labkit: " + compared.notes(options.lang)[1], file=sys.stderr)
+    return 1 if compared.withheld_count else 0
 
 
 def _new_notebook(options: argparse.Namespace) -> int:
@@ -237,15 +303,19 @@ def _refresh(options: argparse.Namespace) -> int:
 
 
 def _lists(options: argparse.Namespace) -> int:
+    from labkit import privacy
+
     if options.key is None and not options.named:
         raise ValueError("give --key FILE for pseudonyms, or --named for a list that names customers")
-    with unfinished(options.out) as work:
-        _write_lists(options, work)
+    key = None if options.named else privacy.read_key(options.key, away_from=[options.data, options.out])
+    # A row is a customer, by whatever name: only its owner opens the folder.
+    with unfinished(options.out, mode=0o700) as work:
+        _write_lists(options, key, work)
     return 0
 
 
-def _write_lists(options: argparse.Namespace, work: Path) -> None:
-    from labkit import arrears, privacy
+def _write_lists(options: argparse.Namespace, key: bytes | None, work: Path) -> None:
+    from labkit import arrears
 
     with labkit.open(options.data) as lab:
         books = arrears.open_books(lab)
@@ -255,15 +325,28 @@ def _write_lists(options: argparse.Namespace, work: Path) -> None:
             "vip": arrears.list_good_payers(lab, books, model),
         }
         names = lab.run(lab.customers.select("customer_id", "name")) if options.named else None
-    key = None if options.named else privacy.read_key(options.key)
     for name, rows in tables.items():
         for ending in ("csv", "xlsx"):
             path = work / f"{name}.{ending}"
             arrears.write_list(rows, path, options.purpose, key=key, named=names, language=options.lang)
+            path.chmod(0o600)
     for path in sorted(work.iterdir()):
         os.replace(path, options.out / path.name)
     for name, rows in tables.items():
         print(f"{len(rows)} customers in {options.out / name}.csv and .xlsx")
+
+
+def _rotate_key(options: argparse.Namespace) -> int:
+    from labkit import privacy
+
+    with labkit.open(options.data) as lab:
+        ids = lab.run(lab.customers.select("customer_id"))["customer_id"]
+    away = [options.data, Path("reports")]
+    count = privacy.rotate_key(options.key, options.new, ids, options.mapping, away_from=away)
+    print(
+        f"{count} pseudonyms old and new in {options.mapping}; use {options.new} from now on, then delete both others"
+    )
+    return 0
 
 
 def _tags_check(options: argparse.Namespace) -> int:

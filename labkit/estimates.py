@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 from statsmodels.stats.proportion import proportion_confint
 
@@ -207,3 +208,11 @@ def estimate_ratio_change(
         return Estimate(0.0, float(-reach), float(reach), k, level)
     reach = stats.t.ppf(0.5 + level / 2, k - 1) * np.sqrt(k / (k - 1) * (each**2).sum())
     return Estimate(float(r2 - r1), float(r2 - r1 - reach), float(r2 - r1 + reach), k, level)
+
+
+def mean_over_customers(values: pd.Series, *, seed: int) -> Estimate:
+    """Mean of one value a customer; without an interval below five customers."""
+    known = values.dropna().to_numpy(dtype=float)
+    if len(known) < 5:
+        return Estimate(float(known.mean()) if len(known) else np.nan, np.nan, np.nan, len(known))
+    return estimate_by_bootstrap(known, lambda x: x.mean(axis=1), seed=seed)

@@ -253,7 +253,8 @@ def open_lab(
     manifest = Manifest.read(folder)
     if verify:
         manifest.verify(folder)
-    backend = open_engine(engine, [folder], memory_limit_mb=memory_limit_mb, **options)
+    files = [folder / file["path"] for entry in manifest.tables.values() for file in entry.files]
+    backend = open_engine(engine, files, memory_limit_mb=memory_limit_mb, **options)
     try:
         return Lab(folder, manifest, backend)
     except BaseException:

@@ -9,15 +9,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import ibis
-import numpy as np
 import pandas as pd
 
-from labkit import profiles
-from labkit.estimates import Estimate, estimate_by_bootstrap, estimate_share
+from labkit import privacy, profiles
+from labkit.estimates import Estimate, estimate_share
+from labkit.estimates import mean_over_customers as mean_over_customers
 from labkit.lab import Lab
 from labkit.schema import TABLES, value_rules
 from labkit.store import DAY_TABLES, SLOT_COLUMNS
 from labkit.tariffs import bill_many
+from labkit.vee import compare_registers
 
 
 def check_rules(lab: Lab) -> pd.DataFrame:
@@ -108,18 +109,7 @@ def reconcile_bills(lab: Lab, complete: float = 0.999, tolerance: float = 0.01) 
         (missing where the bill is 0), ``agrees``.
     """
     energy = profiles.monthly_energy(profiles.monthly_sums(lab))
-    bills = lab.bills.select("customer_id", "period", bill_kwh="kwh")
-    joined = lab.run(bills.inner_join(energy, [("customer_id", "customer_id"), ("period", "month")]))
-    if joined.empty:
-        return pd.DataFrame(columns=["customer_id", "period", "bill_kwh", "readings_kwh", "ratio", "agrees"])
-    hours = pd.PeriodIndex(joined["period"], freq="M").days_in_month * 24.0
-    joined = joined[joined["hours_metered"] >= complete * hours].rename(columns={"kwh": "readings_kwh"})
-    joined["ratio"] = joined["readings_kwh"] / joined["bill_kwh"].where(joined["bill_kwh"] > 0)
-    room = np.maximum(tolerance * joined["bill_kwh"], 1.0)
-    joined["agrees"] = (joined["readings_kwh"] - joined["bill_kwh"]).abs() <= room
-    return joined[["customer_id", "period", "bill_kwh", "readings_kwh", "ratio", "agrees"]].sort_values(
-        ["customer_id", "period"], ignore_index=True
-    )
+    return compare_registers(lab, energy, complete, tolerance)
 
 
 def reprice_bills(lab: Lab, tolerance_yuan: float = 0.005) -> pd.DataFrame:
@@ -204,14 +194,6 @@ def _agreement(reconciled: pd.DataFrame) -> Estimate:
     return estimate_share(int(by_customer.sum()), len(by_customer))
 
 
-def mean_over_customers(values: pd.Series, *, seed: int) -> Estimate:
-    """Mean of one value a customer; without an interval below five customers."""
-    known = values.dropna().to_numpy(dtype=float)
-    if len(known) < 5:
-        return Estimate(float(known.mean()) if len(known) else np.nan, np.nan, np.nan, len(known))
-    return estimate_by_bootstrap(known, lambda x: x.mean(axis=1), seed=seed)
-
-
 def estimate_by(people: pd.DataFrame, by: str, column: str, *, minimum: int, seed: int = 1) -> pd.DataFrame:
     """Mean of a column of the portrait in each group, highest first.
 
@@ -239,8 +221,10 @@ def estimate_by(people: pd.DataFrame, by: str, column: str, *, minimum: int, see
     return table.sort_values(column, ascending=False, ignore_index=True)
 
 
-def known_by_source(people: pd.DataFrame, sources: dict[str, tuple[str, ...]]) -> pd.DataFrame:
-    """For how many customers each table says anything.
+def known_by_source(
+    people: pd.DataFrame, sources: dict[str, tuple[str, ...]], minimum: int = privacy.MIN_CUSTOMERS
+) -> pd.DataFrame:
+    """For how many customers each table says anything; hidden where that, or the rest of them, are few.
 
     Returns
     -------
@@ -254,4 +238,5 @@ def known_by_source(people: pd.DataFrame, sources: dict[str, tuple[str, ...]]) -
             counts = [c for c in there if c.endswith("_count")]
             known = (people[counts] > 0).any(axis=1) if counts else people[there].notna().any(axis=1)
             rows.append((table, int(known.sum()), known.mean()))
-    return pd.DataFrame(rows, columns=["table", "customers_count", "share"])
+    table = pd.DataFrame(rows, columns=["table", "customers_count", "share"])
+    return privacy.hide_near_whole(table, len(people), count="customers_count", values=["share"], minimum=minimum)

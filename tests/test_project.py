@@ -28,6 +28,7 @@ FLOORS = [
     {"intake", "findings"},
     {"lab"},
     {"profiles", "tariffs"},
+    {"vee"},
     {"portrait", "quality", "sample", "market_segments"},
     {"tags", "segments", "accounts", "service", "loyalty", "arrears", "dsm", "market"},
     {"report"},
@@ -81,8 +82,8 @@ def code_lines(path: Path) -> int:
 _NO_CODE = {tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT, tokenize.ENDMARKER}
 
 
-#: Code lines of what all notebooks stand on (the portrait brings its card, the engines Spark), and of any one domain; tags are two notebooks and 51 checks, loyalty two notebooks and survival, value, trials, churn, segments their comparison.
-MOST_SHARED, MOST_DOMAIN, MOST_OF = 12_600, 2600, {"tags": 4900, "loyalty": 4600, "segments": 2900}
+#: Code lines of what all notebooks stand on (the portrait brings its card, the engines Spark, the intake eight published layouts, the checks of meter data their estimates), and of any one domain; tags are two notebooks and 51 checks, loyalty two notebooks and survival, value, trials, churn, segments their comparison.
+MOST_SHARED, MOST_DOMAIN, MOST_OF = 16_500, 2600, {"tags": 4900, "loyalty": 4600, "segments": 2900}
 
 
 def test_the_package_stays_small() -> None:

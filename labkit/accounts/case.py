@@ -99,7 +99,7 @@ def make_case(
     known = {rule.id: rule for rule in tariffs}
     name = str(facts["tariff_id"])
     if name not in known:
-        raise TariffError(f"customer {data.customer_id}: today's tariff {name} is not among {', '.join(known)}; add it")
+        raise TariffError(f"an account's tariff of today, {name}, is not among {', '.join(known)}; add it")
     rule, load = known[name], _whole_months(data.load, data.interval_min)
     kvarh = None if data.kvarh is None else data.kvarh.reindex(load.index)
     number = {column: _known(facts[column]) for column in ("capacity_kva", "contract_kw", "pf_standard", "voltage_kv")}

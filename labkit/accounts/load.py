@@ -11,7 +11,7 @@ import pandas as pd
 import statsmodels.api as sm
 from scipy import stats
 
-from labkit import calendar
+from labkit import calendar, privacy
 from labkit.estimates import Estimate
 from labkit.lab import Lab
 from labkit.store import SLOT_COLUMNS
@@ -61,6 +61,10 @@ class AccountData:
         return self.load * (60 / self.interval_min)
 
 
+#: Why there is no sheet, whoever it is about: what is said of it may stand in a report.
+NO_READINGS = "an account has no readings; the sheet explains a load, so bring readings"
+
+
 class AccountError(LookupError):
     """An account that cannot be looked into; says why and what to do."""
 
@@ -81,9 +85,9 @@ def read_accounts(lab: Lab, customer_ids: list[str]) -> dict[str, AccountData]:
     rows = _rows(lab, "readings", customer_ids)
     for name in customer_ids:
         if name not in who.index:
-            raise AccountError(f"the lab has no customer {name}; look in lab.customers")
+            raise AccountError(f"the lab has no customer {privacy.mask(name)}; look in lab.customers")
         if name not in rows:
-            raise AccountError(f"customer {name} has no readings; the sheet explains a load, so bring readings")
+            raise AccountError(NO_READINGS)
     reactive = _rows(lab, "reactive", customer_ids) if lab.has("reactive") else {}
     bills = (
         lab.run(lab.bills.filter(lab.bills.customer_id.isin(customer_ids)))

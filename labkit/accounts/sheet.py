@@ -16,6 +16,7 @@ import labkit
 from labkit import figures, terms
 from labkit.accounts.assumptions import Assumptions
 from labkit.accounts.case import Item
+from labkit.accounts.load import NO_READINGS, AccountError
 from labkit.accounts.sheet_drawings import draw_sheet, hours_table
 from labkit.accounts.study import AccountStudy, study_accounts
 from labkit.estimates import Estimate
@@ -86,15 +87,26 @@ def sheet(
     >>> html = sheet(lab, "C0000034", "zh")  # doctest: +SKIP
     """
     studies, refused = study_accounts(lab, [customer_id], tariffs, assumptions)
+    if NO_READINGS in refused.values():
+        raise AccountError(NO_READINGS)
     if refused:
         raise TariffError(refused[customer_id])
     return render_sheet(studies[customer_id], lab, language)
 
 
 def render_sheet(
-    study: AccountStudy, lab: Lab, language: Language, other: str = "", more: Sequence[Section] = ()
+    study: AccountStudy,
+    lab: Lab,
+    language: Language,
+    other: str = "",
+    more: Sequence[Section] = (),
+    title: str = "",
+    stamp: str = "",
 ) -> str:
-    """A study as a page; ``other`` is the address of the page in the other language, ``more`` what others add."""
+    """A study as a page; ``other`` is the address of the page in the other language, ``more`` what others add.
+
+    ``title`` is what the customer is called (its number by default), ``stamp`` what must be read first.
+    """
     data, about, words = study.data, lab.manifest.about, _WORDS[language]
     first, last = data.load.index[0].date(), data.load.index[-1].date()
     return (
@@ -104,7 +116,8 @@ def render_sheet(
             lang={"en": "en", "zh": "zh-Hans"}[language],
             w=words,
             css=figures.page_colours() + (_HERE / "sheet.css").read_text(encoding="utf-8"),
-            customer_id=data.customer_id,
+            customer_id=title or data.customer_id,
+            stamp=stamp,
             utility=about.name_zh if language == "zh" else about.name_en,
             period=f"{first}{words['to']}{last}",
             other=other,
@@ -278,14 +291,21 @@ def write_studies(
     language: Language,
     languages: Sequence[Language],
     more: Mapping[str, Sequence[Section]] | None = None,
+    titles: Mapping[str, tuple[str, str]] | None = None,
+    stamp: str = "",
 ) -> None:
-    """Studies as sheets of one language, with links to another where there is one; ``more`` is what others add, by customer."""
+    """Studies as sheets of one language, with links to another where there is one.
+
+    By customer: ``more`` is what others add; ``titles`` what the file and the customer are called, the number by default.
+    """
     (folder / language).mkdir(parents=True, exist_ok=True)
     other = next((lang for lang in languages if lang != language), None)
     for name, study in studies.items():
-        link = f"../{other}/{sheet_file_name(name)}" if other else ""
-        page = render_sheet(study, lab, language, link, (more or {}).get(name, ()))
-        (folder / language / sheet_file_name(name)).write_text(page, encoding="utf-8")
+        label, title = (titles or {}).get(name, (name, name))
+        file = sheet_file_name(label)
+        link = f"../{other}/{file}" if other else ""
+        page = render_sheet(study, lab, language, link, (more or {}).get(name, ()), title, stamp)
+        (folder / language / file).write_text(page, encoding="utf-8")
 
 
 def sheet_file_name(customer_id: str) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from labkit import profiles
 from labkit.accounts.advice import Advice, advise
 from labkit.accounts.assumptions import Assumptions
-from labkit.accounts.load import AccountData, LoadAnalysis, analyse_load, read_accounts
+from labkit.accounts.load import NO_READINGS, AccountData, LoadAnalysis, analyse_load, read_accounts
 from labkit.accounts.ranking import find_trends, monthly_bills
 from labkit.lab import Lab
 from labkit.tariffs import Tariff, TariffError, read_tariffs
@@ -43,12 +43,15 @@ def study_accounts(
     Returns
     -------
     studies, refused
-        By customer id: what is known, and why there is no sheet for the others.
+        By customer id: what is known, and why there is no sheet for the others, in words that name nobody.
     """
     offered = list(read_tariffs().values() if tariffs is None else tariffs)
-    data = read_accounts(lab, list(customer_ids))
+    metered = set(lab.run(lab.readings.select("customer_id").distinct())["customer_id"])
+    known = set(lab.run(lab.customers.select("customer_id"))["customer_id"])
+    refused = {str(name): NO_READINGS for name in customer_ids if name in known - metered}
+    data = read_accounts(lab, [name for name in customer_ids if name not in refused])
     system_kw, trends = profiles.system_load(lab), _trends(lab)
-    studies, refused = {}, {}
+    studies = {}
     for name, account in data.items():
         try:
             studies[name] = AccountStudy(

@@ -47,11 +47,11 @@ def tabulate_moves(bills: pd.DataFrame, every: Every = "quarter", minimum: int =
     moves = count_tier_moves(tiers_by_period(bills, every))
     if moves.empty:
         return pd.DataFrame(columns=["tier_before", "customers_count", *TIERS])
-    small = (moves["customers_count"] > 0) & (moves["customers_count"] < minimum)
-    # One hidden cell of a row would follow from the rest of it.
-    alone = small & (small.groupby(moves["tier_before"]).transform("sum") == 1)
-    smallest = moves["customers_count"].where(~small).groupby(moves["tier_before"]).transform("min")
-    hidden = small | ((moves["customers_count"] == smallest) & alone.groupby(moves["tier_before"]).transform("any"))
+    # The number of moves of a row is shown: a hidden share would follow from the rest of it.
+    sums = [(len(moves) + i, np.flatnonzero(moves["tier_before"] == tier).tolist()) for i, tier in enumerate(TIERS)]
+    cells = moves["customers_count"].to_numpy(dtype=float)
+    totals = [cells[parts].sum() for _, parts in sums]
+    hidden = privacy.hide_cells(np.append(cells, totals), sums, minimum=minimum)[: len(moves)]
     wide = moves.assign(share=moves["share"].where(~hidden)).set_index(["tier_before", "tier_after"])
     counts = moves.groupby("tier_before")["customers_count"].sum().astype(float)
     table = pd.DataFrame({"tier_before": list(TIERS)} | {t: [wide.loc[(b, t), "share"] for b in TIERS] for t in TIERS})

@@ -15,9 +15,9 @@ _CONNECT = "sc://"
 
 
 def open_engine(
-    engine: object = None, folders: Iterable[Path] = (), *, memory_limit_mb: int | None = None, **options: Any
+    engine: object = None, paths: Iterable[Path] = (), *, memory_limit_mb: int | None = None, **options: Any
 ) -> Engine:
-    """An engine that reads from the given folders.
+    """An engine that reads the given files and folders.
 
     Parameters
     ----------
@@ -25,8 +25,8 @@ def open_engine(
         ``"duckdb"`` (the default); ``"spark"`` for Spark on all cores of this machine;
         ``"local[2]"``, ``"spark://host:7077"``, ``"k8s://…"``, ``"yarn"`` for a master;
         ``"sc://host:15002"`` for a Spark Connect server; or a session.
-    folders : iterable of Path
-        Folders that DuckDB may read; Spark reads what its user may.
+    paths : iterable of Path
+        Files and folders that DuckDB may read; Spark reads what its user may.
     memory_limit_mb : int, optional
         Limit of the engine's memory [MB].
     **options
@@ -47,7 +47,7 @@ def open_engine(
     >>> backend.close()
     """
     if engine in (None, "duckdb"):
-        return connect(folders, memory_limit_mb=memory_limit_mb, **options)
+        return connect(paths, memory_limit_mb=memory_limit_mb, **options)
     from labkit.engine import spark_session
 
     if isinstance(engine, str):

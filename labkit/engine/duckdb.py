@@ -39,7 +39,7 @@ class StoppableBackend(Backend):
         listed = ", ".join("'" + f"{root}/{file}".replace("'", "''") + "'" for file in files)
         types = ", ".join(f"'{column}': {_SQL_TYPES[kind]}" for column, kind in partitions.items())
         hive = f", hive_partitioning=true, hive_types={{{types}}}" if partitions else ""
-        self.raw_sql(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}]{hive})')
+        self.raw_sql(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}]{hive})')  # nosec B608 - names of our own schema, quoted paths
 
     def keep(self, name: str, expression: ir.Table) -> ir.Table:
         self._run_pre_execute_hooks(expression)
@@ -103,14 +103,15 @@ def pattern_of(path: Path | str) -> str:
 
 
 def connect(
-    folders: Iterable[Path] = (), *, memory_limit_mb: int | None = None, threads: int | None = None
+    paths: Iterable[Path] = (), *, memory_limit_mb: int | None = None, threads: int | None = None
 ) -> StoppableBackend:
-    """A fresh in-memory engine that reads from the given folders and nowhere else.
+    """A fresh in-memory engine that reads the given files and folders and nothing else.
 
     Parameters
     ----------
-    folders : iterable of Path
-        Folders whose files queries may read and write.
+    paths : iterable of Path
+        Files that queries may read; of a folder, all in it, and they may write there. A store
+        is opened by its files, so that no query can put anything beside them.
     memory_limit_mb : int, optional
         Limit of the engine's memory [MB]; 60 % of the machine's by default.
     threads : int, optional
@@ -129,11 +130,17 @@ def connect(
     )
     backend = StoppableBackend.from_connection(con)
     backend.spill = spill
-    real = [str(spill), *(str(Path(folder).resolve()) for folder in folders)]
-    allowed = sorted({*real, *map(pattern_of, real)})  # the engine compares the pattern's text
-    quoted = ", ".join("'" + folder.replace("'", "''") + "'" for folder in allowed)
-    con.execute(f"SET allowed_directories=[{quoted}]")
+    real = [spill, *(Path(path).resolve() for path in paths)]
+    con.execute(f"SET allowed_directories=[{_quoted(path for path in real if path.is_dir())}]")
+    con.execute(f"SET allowed_paths=[{_quoted(path for path in real if not path.is_dir())}]")
+    con.execute("SET allow_community_extensions=false")
     con.execute("SET enable_external_access=false")
     con.execute("SET python_enable_replacements=false")
     con.execute("SET lock_configuration=true")
     return backend
+
+
+def _quoted(paths: Iterable[Path]) -> str:
+    """Paths as a list of SQL, each also as a pattern: that is the text the engine compares."""
+    texts = {text for path in paths for text in (str(path), pattern_of(path))}
+    return ", ".join("'" + text.replace("'", "''") + "'" for text in sorted(texts))

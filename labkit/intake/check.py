@@ -76,9 +76,24 @@ def _take(path: Path, mapping_path: str | Path | None, out: Path | None) -> Chec
         check_replaceable(out.absolute())  # said before the work
     mapping = _mapping(path, mapping_path)
     about = Manifest.read(path).about if is_store(path) else mapping.about
+    taken, findings = open_sources(path, mapping)
+    return take_all(taken, findings, mapping, about, out)
+
+
+def take_all(
+    taken: list[Taken], findings: list[Finding], mapping: Mapping, about: About, out: Path | None
+) -> CheckResult:
+    """Judge sources whose columns are found, and make a store of their good rows.
+
+    Parameters
+    ----------
+    taken, findings
+        Sources by table, and what was found while they were opened.
+    out : Path or None
+        None to check only.
+    """
     backend = engine.connect()
     try:
-        taken, findings = open_sources(path, mapping)
         good: dict[str, Path] = {}
         with ExitStack() as stack:
             _take_tables(("customers",), taken, good, mapping, backend)

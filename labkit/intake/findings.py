@@ -16,6 +16,10 @@ class IntakeError(Exception):
     """Input that cannot be taken in at all; names file, place and fix."""
 
 
+class LayoutError(IntakeError):
+    """Files whose layout is not known: no table they could be, or a column that every table of theirs needs is not there."""
+
+
 @dataclass(frozen=True)
 class Finding:
     """One rule broken in one file, with the first place it was."""

@@ -57,11 +57,11 @@ class Taken:
             self.bad.setdefault(line, []).append(rule)
 
     def note_invalid(self) -> None:
-        """Enter the lines that could not be split into columns."""
+        """Enter the lines that the source itself has set aside."""
         for line, text, reason in self.source.invalid:
             if text.strip():
                 self.count.read += 1
-                self.bad[line] = [line_rule(self.table, reason)]
+                self.bad[line] = [reason if isinstance(reason, Rule) else line_rule(self.table, reason)]
 
     def close(self) -> tuple[list[Finding], pd.DataFrame]:
         """Findings, and the rows set aside with their original text.
@@ -78,7 +78,12 @@ class Taken:
         wanted = set(self.bad) | {first for _, first, _ in self.warned.values()}
         texts = self.source.originals(wanted) if wanted else {}
         rows = [
-            (self.source.name, line, " ".join(dict.fromkeys(rule.id for rule in rules)), texts.get(line, ""))
+            (
+                self.source.name,
+                self.source.line_of(line),
+                " ".join(dict.fromkeys(rule.id for rule in rules)),
+                texts.get(line, ""),
+            )
             for line, rules in sorted(self.bad.items())
         ]
         return self._findings(texts), pd.DataFrame(rows, columns=["file", "line", "rules", "original"])
@@ -105,7 +110,7 @@ class Taken:
             self.table,
             rule.columns,
             rows,
-            first,
+            self.source.line_of(first),
             shown,
             rule.en,
             rule.zh,

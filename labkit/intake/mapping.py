@@ -15,6 +15,14 @@
         customer_id: COM-001        # the same for every row
       - {file: lp.csv, table: readings, columns: {ts: 时间, kwh: 电量}, time: end, interval_min: 15}
       - {file: p96.csv, table: readings, slots: kw}     # P1..P96 are power
+      - file: export.xlsx
+        sheet: 负荷                 # one sheet of a workbook; a file may have an entry a sheet
+        table: readings
+        columns: {customer_id: 户号, ts: 时刻, kwh: 电量}
+        units: {kwh: Wh}            # where the header does not say so
+        timezone: UTC               # times of the file, moved to the time zone of `about`
+
+``customers: from readings`` takes every customer that the readings name.
 """
 
 from __future__ import annotations
@@ -26,7 +34,9 @@ from typing import Any
 
 import yaml
 
+from labkit.intake.clock import require_zone
 from labkit.intake.findings import IntakeError
+from labkit.intake.values import unit_factors
 from labkit.schema import TABLES
 from labkit.store import About
 
@@ -41,7 +51,12 @@ _FILE_KEYS = {
     "customer_id",
     "time",
     "slots",
+    "sheet",
+    "units",
+    "timezone",
 }
+#: What `customers` may say in place of a list.
+FROM_READINGS = "from readings"
 _ABOUT_KEYS = {"name_en", "name_zh", "timezone", "calendar", "currency", "disclosure"}
 
 
@@ -60,6 +75,17 @@ class FileMapping:
     time: str = "start"
     #: Slots of wide readings (P1, P2, …): energy [kWh] or mean power [kW].
     slots: str = "kwh"
+    #: Sheet of a workbook.
+    sheet: str | None = None
+    #: Column -> unit its numbers are in.
+    units: dict[str, str] = field(default_factory=dict)
+    #: Time zone of the times, where it is not the utility's own.
+    timezone: str | None = None
+
+    @property
+    def place(self) -> str:
+        """File, and sheet where one is named."""
+        return f"{self.file}[{self.sheet}]" if self.sheet else self.file
 
 
 @dataclass(frozen=True)
@@ -69,6 +95,12 @@ class Mapping:
     files: dict[str, FileMapping] = field(default_factory=dict)
     customers: tuple[dict[str, Any], ...] = ()
     about: About = field(default_factory=About)
+    #: Whether the customers are those that the readings name.
+    customers_from_readings: bool = False
+
+    def entry_of(self, file: str, sheet: str = "") -> FileMapping | None:
+        """The entry of a sheet, or of its file."""
+        return self.files.get(f"{file}[{sheet}]") or self.files.get(file)
 
 
 def read_mapping(path: Path) -> Mapping:
@@ -93,16 +125,18 @@ def read_mapping(path: Path) -> Mapping:
     if about.get("disclosure", "protected") not in ("protected", "open"):
         raise IntakeError(f"{path.name}: about: disclosure is {about['disclosure']!r}, expected protected or open")
     files = [_file(path.name, entry) for entry in _entries(f"{path.name}: files", raw.get("files") or [])]
-    twice = [entry.file for i, entry in enumerate(files) if entry.file in {other.file for other in files[:i]}]
+    twice = [entry.place for i, entry in enumerate(files) if entry.place in {other.place for other in files[:i]}]
     if twice:
         raise IntakeError(f"{path.name}: files: {twice[0]} has two entries; keep one")
-    rows = _entries(f"{path.name}: customers", raw.get("customers") or [])
+    from_readings = raw.get("customers") == FROM_READINGS
+    rows = _entries(f"{path.name}: customers", [] if from_readings else raw.get("customers") or [])
     customers = tuple({key: str(value) for key, value in row.items()} for row in rows)
     for row in customers:
         _refuse_unknown(f"{path.name}: customers", row, set(TABLES["customers"].column_names))
         if "customer_id" not in row:
             raise IntakeError(f"{path.name}: customers: an entry lacks `customer_id`")
-    return Mapping({entry.file: entry for entry in files}, customers, About(**about))
+    require_zone(about.get("timezone", "UTC"))
+    return Mapping({entry.place: entry for entry in files}, customers, About(**about), from_readings)
 
 
 def _file(name: str, entry: dict[str, Any]) -> FileMapping:
@@ -125,12 +159,13 @@ def _file(name: str, entry: dict[str, Any]) -> FileMapping:
         raise IntakeError(f"{where}: columns: expected entries such as `kwh: 电量`")
     if entry.get("time") == "end" and entry.get("interval_min") is None:
         raise IntakeError(f"{where}: `time: end` needs `interval_min`, to find the start of the interval")
-    known = {*TABLES[entry["table"]].column_names, "kw"}
+    known = {*TABLES[entry["table"]].column_names, "kw"} | ({"day"} if entry["table"] == "readings" else set())
     for column in entry.get("columns") or {}:
         if column not in known:
             raise IntakeError(
                 f"{where}: columns: {column!r} is no column of {entry['table']}; use one of {', '.join(sorted(known))}"
             )
+    _check_units(where, entry)
     start = entry.get("start")
     if start is not None and (not isinstance(start, dt.date) or entry.get("interval_min") is None):
         raise IntakeError(f"{where}: `start` is a date as in 2018-01-01 and needs `interval_min`")
@@ -138,16 +173,30 @@ def _file(name: str, entry: dict[str, Any]) -> FileMapping:
         start = dt.datetime.combine(start, dt.time())
     values = {
         key: entry[key]
-        for key in ("file", "table", "header", "header_row", "interval_min", "time", "slots")
+        for key in ("file", "table", "header", "header_row", "interval_min", "time", "slots", "sheet", "timezone")
         if key in entry
     }
     customer = entry.get("customer_id")
     return FileMapping(
         **values,
         columns=dict(entry.get("columns") or {}),
+        units={column: str(unit) for column, unit in (entry.get("units") or {}).items()},
         start=start,
         customer_id=None if customer is None else str(customer),
     )
+
+
+def _check_units(where: str, entry: dict[str, Any]) -> None:
+    if not isinstance(entry.get("units") or {}, dict):
+        raise IntakeError(f"{where}: units: expected entries such as `kwh: Wh`")
+    for column, unit in (entry.get("units") or {}).items():
+        table = TABLES[entry["table"]]
+        known = unit_factors("kW" if column == "kw" else table[column].unit if column in table.column_names else "")
+        if str(unit).lower() not in known:
+            one_of = f"; use one of {', '.join(known)}" if known else ""
+            raise IntakeError(f"{where}: units: {column} in {unit!r} is not understood{one_of}")
+    if entry.get("timezone") is not None:
+        require_zone(str(entry["timezone"]))
 
 
 def _entries(where: str, found: Any) -> list[dict[str, Any]]:

@@ -9,9 +9,9 @@ from functools import cache
 from pathlib import Path
 
 from labkit import privacy, terms
-from labkit.intake.findings import Finding, IntakeError
+from labkit.intake.findings import Finding, IntakeError, LayoutError
 from labkit.intake.mapping import FileMapping
-from labkit.intake.values import header_scale
+from labkit.intake.values import header_scale, unit_factors
 from labkit.schema import TABLES, Column, Table, Type
 
 _SLOT = re.compile(r"^p0*(\d{1,2})$")
@@ -87,12 +87,13 @@ def match_columns(name: str, table: str, header: list[str], mapping: FileMapping
         places["kwh"] = places.pop("kw")
     slots, stored = _slots(header, spec)
     if slots and "day" not in places:
-        places |= _places(name, Table("day", ("day",), (Column("day", Type.DATE),)), header, None)
+        places |= _places(name, Table("day", ("day",), (Column("day", Type.DATE),)), header, mapping)
     _require(name, spec, header, places, mapping, wide=bool(slots))
     scales = {}
     for column, position in places.items():
         said = _POWER if power and column == "kwh" else (spec[column] if column != "day" else Column("day", Type.DATE))
-        scale = header_scale(said, header[position])
+        given = mapping.units.get("kw" if power and column == "kwh" else column) if mapping else None
+        scale = unit_factors(said.unit)[given.lower()] if given else header_scale(said, header[position])
         if scale is None:
             unit = terms.header_unit(header[position])
             shown = unit if unit.isascii() and unit.isalpha() else privacy.mask(unit)
@@ -104,6 +105,8 @@ def match_columns(name: str, table: str, header: list[str], mapping: FileMapping
     ours = ("interval_min", "month", "bucket")
     extra = [i for i, cell in enumerate(header) if i not in used and cell and cell not in ours]
     findings = [_extra_columns(name, table, extra, header)] if extra else []
+    if slots and mapping and "kwh" in mapping.units:
+        scales["slots"] = unit_factors("kWh")[mapping.units["kwh"].lower()]
     return Match(spec, places, scales, slots, stored, power), findings
 
 
@@ -168,7 +171,7 @@ def _require(
                 else f"; the header has {_places_in_words(header)}"
             )
             title = terms.glossary()[column]
-            raise IntakeError(f"{name}: the column {column} ({title.en}, {title.zh}) of {spec.name} is missing{hint}")
+            raise LayoutError(f"{name}: the column {column} ({title.en}, {title.zh}) of {spec.name} is missing{hint}")
 
 
 def _place(position: int, header: list[str]) -> str:

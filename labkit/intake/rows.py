@@ -107,6 +107,7 @@ class Judge:
         slots = [incoming[column_name(at)] for at in self.match.slots]
         stored = self.match.stored
         scale = 24 / len(slots) if slots and self.mapping and self.mapping.slots == "kw" else 1.0
+        scale *= self.match.scales.get("slots", 1.0)
         slot_values = slots if stored else [values.parse(cell, Column("kwh", Type.NUMBER), scale) for cell in slots]
         wide = {f"s{i:02d}": value for i, value in enumerate(slot_values)}
         # Step by step: a value is worked out once, whatever asks for it afterwards.

@@ -25,6 +25,7 @@ import pyarrow.parquet as pq
 from labkit import terms
 from labkit.intake.findings import IntakeError
 from labkit.intake.scan import Scan, scan_text
+from labkit.schema import Rule
 
 _ROWS = 100_000
 _BLOCK = 1 << 20
@@ -46,13 +47,14 @@ class Source(ABC):
         As findings call it: file, and sheet where there are several.
     header : list of str
     invalid : list of (line, text, reason)
-        Lines that could not be split into the header's columns; filled while reading.
+        Lines that could not be split into the header's columns, or that break a rule
+        only the source can know; filled while reading.
     """
 
     path: Path
     name: str
     header: list[str] = field(default_factory=list)
-    invalid: list[tuple[int, str, str]] = field(default_factory=list)
+    invalid: list[tuple[int, str, str | Rule]] = field(default_factory=list)
 
     @abstractmethod
     def batches(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
@@ -61,6 +63,10 @@ class Source(ABC):
     @abstractmethod
     def originals(self, lines: set[int]) -> dict[int, str]:
         """Original text of some lines."""
+
+    def line_of(self, number: int) -> int:
+        """Line of the file behind a number of `batches`: the same, unless a line holds many readings."""
+        return number
 
 
 def column_name(position: int) -> str:
@@ -87,7 +93,7 @@ class TextSource(Source):
     def _regular(self) -> Iterator[tuple[pa.RecordBatch, np.ndarray]]:
         """One line, one record: pyarrow, single-threaded so that it numbers bad lines."""
         names = [column_name(i) for i in range(len(self.header))]
-        bad: list[tuple[int, str, str]] = []
+        bad: list[tuple[int, str, str | Rule]] = []
 
         def keep(row: pc.InvalidRow) -> str:
             bad.append((row.number, row.text, _wrong_width(row.actual_columns, len(names))))
@@ -270,13 +276,33 @@ def _as_csv(cells: list[str]) -> str:
     return out.getvalue()
 
 
-def open_workbook(path: Path, known_of: dict[str, set[str]]) -> list[SheetSource]:
-    """The sheets of a workbook that have rows.
+def open_workbook(
+    path: Path, known_of: dict[str, set[str]], header_rows: dict[str, int] | None = None
+) -> list[tuple[str, SheetSource]]:
+    """The sheets of a workbook that have rows, with their titles.
 
     Parameters
     ----------
     known_of : dict
         Table -> headers it may have.
+    header_rows : dict, optional
+        Sheet -> row of its header, as Excel shows it, where it is known; "" is for every sheet.
+
+    Raises
+    ------
+    IntakeError
+        If the file is no workbook, or would unpack to far more than it is.
+    """
+    sheets = read_sheets(path)
+    known, given = set().union(*known_of.values()), header_rows or {}
+    return [
+        (title, _sheet(path, title if len(sheets) > 1 else "", rows, known, given.get(title, given.get(""))))
+        for title, rows in sheets
+    ]
+
+
+def read_sheets(path: Path) -> list[tuple[str, list[tuple[int, list[str]]]]]:
+    """Titles of the visible sheets of a workbook that have rows, and the rows with their numbers.
 
     Raises
     ------
@@ -300,9 +326,7 @@ def open_workbook(path: Path, known_of: dict[str, set[str]]) -> list[SheetSource
             book.close()
     except Exception as error:  # openpyxl lets every kind of damage through as it comes
         raise IntakeError(f"{path.name}: the workbook is damaged ({type(error).__name__}); save it again") from error
-    sheets = [(title, rows) for title, rows in found if rows]
-    known = set().union(*known_of.values())
-    return [_sheet(path, title if len(sheets) > 1 else "", rows, known) for title, rows in sheets]
+    return [(title, rows) for title, rows in found if rows]
 
 
 def _sheet_rows(sheet: Any) -> list[tuple[int, list[str]]]:
@@ -326,8 +350,11 @@ def _cell_text(cell: object) -> str:
     return str(cell).strip()
 
 
-def _sheet(path: Path, title: str, rows: list[tuple[int, list[str]]], known: set[str]) -> SheetSource:
-    at = _header_at([cells for _, cells in rows[:_HEADER_WITHIN]], known)
+def _sheet(
+    path: Path, title: str, rows: list[tuple[int, list[str]]], known: set[str], header_row: int | None
+) -> SheetSource:
+    given = [i for i, (number, _) in enumerate(rows) if number == header_row]
+    at = given[0] if given else _header_at([cells for _, cells in rows[:_HEADER_WITHIN]], known)
     header = rows[at][1]
     width = len(header)
     source = SheetSource(path, f"{path.name}[{title}]" if title else path.name, header)

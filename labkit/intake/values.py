@@ -214,6 +214,17 @@ _FACTORS: dict[str, dict[str, float]] = {
 }
 
 
+def unit_factors(unit: str) -> dict[str, float]:
+    """Units that can be turned into a unit, with their factors; empty where there are none.
+
+    Examples
+    --------
+    >>> unit_factors("kWh")["mwh"]
+    1000
+    """
+    return _FACTORS.get(unit, {})
+
+
 def header_scale(column: Column, header: str) -> float | None:
     """Factor from the unit in a header to the column's own; None if it is not understood.
 

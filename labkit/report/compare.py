@@ -15,6 +15,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from labkit import privacy
 from labkit.findings import Finding, Findings, read_findings
 
 #: A 95 % interval reaches this many standard errors to each side.
@@ -52,7 +53,7 @@ def read_run(folder: Path) -> Findings:
     return found
 
 
-def compare_runs(old: Findings, new: Findings) -> pd.DataFrame:
+def compare_runs(old: Findings, new: Findings, minimum: int = privacy.MIN_CUSTOMERS) -> pd.DataFrame:
     """Findings of two runs beside each other, those that moved most first.
 
     The interval of a difference is worked out from the two intervals (method of
@@ -64,12 +65,16 @@ def compare_runs(old: Findings, new: Findings) -> pd.DataFrame:
     Parameters
     ----------
     old, new : Findings
+    minimum : int
+        Where numbers of customers differ by less, neither they nor amounts of the same
+        customers are told: the difference would be the few that came or left. 1 for data
+        declared open.
 
     Returns
     -------
     DataFrame
         A row a finding: ``id``, ``label_en``, ``label_zh``; ``status`` (moved, same,
-        hidden, unit_changed, only_old, only_new); ``old``, ``new``, ``difference`` with
+        withheld, hidden, unit_changed, only_old, only_new); ``old``, ``new``, ``difference`` with
         ``difference_low`` and ``difference_high`` (95 %), in the finding's own unit
         (shares 0..1); ``standard_errors``, the size of the move; ``overlap``, whether
         the intervals meet; ``beyond_chance``, whether zero lies outside the interval of
@@ -90,7 +95,8 @@ def compare_runs(old: Findings, new: Findings) -> pd.DataFrame:
     (0.04, 0.012, 2.772, True)
     """
     ids = dict.fromkeys([*old, *new])
-    frame = pd.DataFrame((_compare(old.get(id), new.get(id)) for id in ids), columns=_COLUMNS)
+    few = find_few(old, new, minimum)
+    frame = pd.DataFrame((_compare(old.get(id), new.get(id), id in few) for id in ids), columns=_COLUMNS)
     frame = frame.astype({"standard_errors": "float64", "overlap": "boolean", "beyond_chance": "boolean"})
     place = frame["status"].map(_PLACE)
     relative = (frame["difference"] / frame["old"].where(frame["old"] != 0)).abs()
@@ -102,13 +108,36 @@ def compare_runs(old: Findings, new: Findings) -> pd.DataFrame:
     )
 
 
-_PLACE = {"moved": 0, "unit_changed": 1, "hidden": 2, "only_old": 3, "only_new": 4, "same": 5}
+#: Unit of what counts customers, and of what is added up over them.
+_CUSTOMERS, _AMOUNTS = "户", ("kWh", "yuan")
 
 
-def _compare(old: Finding | None, new: Finding | None) -> tuple[object, ...]:
+def find_few(old: Findings, new: Findings, minimum: int = privacy.MIN_CUSTOMERS) -> set[str]:
+    """Ids of findings whose difference would tell of fewer customers than may be told of.
+
+    Examples
+    --------
+    >>> old, new = (Findings([Finding("01.customers", n, "", "户", "", ""), Finding("01.energy", e, "kWh", "千瓦时", "", "")])
+    ...             for n, e in ((2000, 9e5), (1999, 8e5)))
+    >>> sorted(find_few(old, new))
+    ['01.customers', '01.energy']
+    """
+    both = [(old[id], new[id]) for id in old if id in new]
+    counts = [(a, b) for a, b in both if a.unit_zh == b.unit_zh == _CUSTOMERS and a.low is None]
+    close = [(a, b) for a, b in counts if 0 < abs(a.value - b.value) < minimum]
+    ids, segments = {a.id for a, _ in close}, {a.segment for a, _ in close}
+    return ids | {a.id for a, _ in both if a.unit_en in _AMOUNTS and a.segment in segments}
+
+
+_PLACE = {"withheld": -1, "moved": 0, "unit_changed": 1, "hidden": 2, "only_old": 3, "only_new": 4, "same": 5}
+
+
+def _compare(old: Finding | None, new: Finding | None, few: bool) -> tuple[object, ...]:
     shown = new or old
     assert shown is not None
     start = (shown.id, shown.en, shown.zh)
+    if few:
+        return (*start, "withheld", None, None, *[None] * 6)
     if old is None or new is None:
         status = "only_new" if old is None else "only_old"
         return (*start, status, old.value if old else None, new.value if new else None, *[None] * 6)
@@ -145,12 +174,13 @@ def count_moves(frame: pd.DataFrame) -> dict[str, int]:
     --------
     >>> one = Findings([Finding("01.n", 5, "", "", "Customers", "户数")])
     >>> count_moves(compare_runs(one, Findings()))
-    {'compared': 0, 'judged': 0, 'beyond_chance': 0, 'only_old': 1, 'only_new': 0}
+    {'compared': 0, 'judged': 0, 'beyond_chance': 0, 'withheld': 0, 'only_old': 1, 'only_new': 0}
     """
     return {
         "compared": int(frame["status"].isin(["moved", "same"]).sum()),
         "judged": int(frame["beyond_chance"].notna().sum()),
         "beyond_chance": int(frame["beyond_chance"].fillna(False).sum()),
+        "withheld": int((frame["status"] == "withheld").sum()),
         "only_old": int((frame["status"] == "only_old").sum()),
         "only_new": int((frame["status"] == "only_new").sum()),
     }

@@ -13,7 +13,7 @@ from typing import Any
 import pandas as pd
 
 import labkit
-from labkit import terms
+from labkit import privacy, terms
 from labkit.findings import HIDDEN, Finding, Findings, with_unit
 from labkit.report.compare import compare_runs, count_moves, read_run
 from labkit.report.frame import PageFacts, fill_page
@@ -22,6 +22,7 @@ from labkit.report.run_facts import RunFacts, read_run_facts
 
 _STATUS: dict[str, tuple[str, str]] = {
     "same": ("the same", "相同"),
+    "withheld": ("withheld: fewer than ten customers apart", "不予显示：相差不足十户"),
     "hidden": ("no value in one run", "有一次无数值"),
     "unit_changed": ("unit changed", "单位不同，不可比"),
     "only_old": ("in the old run only", "仅旧报告有"),
@@ -57,7 +58,14 @@ class Comparison:
             If one is no run or has no findings.
         """
         before, after = read_run(old), read_run(new)
-        return cls(read_run_facts(old), read_run_facts(new), before, after, compare_runs(before, after))
+        was, is_ = read_run_facts(old), read_run_facts(new)
+        fewest = 1 if was.disclosure == is_.disclosure == "open" else privacy.MIN_CUSTOMERS
+        return cls(was, is_, before, after, compare_runs(before, after, fewest))
+
+    @property
+    def withheld_count(self) -> int:
+        """Findings that the two runs, held side by side, tell of fewer than ten customers by."""
+        return count_moves(self.frame)["withheld"]
 
     def rows(self, language: terms.Language) -> list[tuple[str, ...]]:
         """Finding, old, new, difference, standard errors, verdict: in words."""
@@ -67,6 +75,8 @@ class Comparison:
         old, new = self.old_findings.get(row["id"]), self.new_findings.get(row["id"])
         shown = new or old
         assert shown is not None
+        if row["status"] == "withheld":
+            old = new = None
         errors = "" if pd.isna(row["standard_errors"]) else f"{row['standard_errors']:.1f}".replace("inf", "∞")
         return (
             name_finding(shown, language) or shown.id,
@@ -84,6 +94,12 @@ class Comparison:
             "Of {compared} findings in both runs, {judged} have intervals; {beyond_chance} of these moved by more than chance allows.",
             "两次报告共有的数据 {compared} 项，其中 {judged} 项有区间，{beyond_chance} 项的变化超出随机波动。",
         ).format(**counts)]  # fmt: skip
+        if self.withheld_count:
+            told.append(say(
+                f"The runs differ by fewer than ten customers in {self.withheld_count} findings, which are withheld here. Whoever holds "
+                "both runs can work these customers out: do not give both to the same reader.",
+                f"两次报告有 {self.withheld_count} 项相差不足十户，此处不予显示。同时持有两份报告即可推算出这些客户，请勿将两份报告交给同一读者。",
+            ))  # fmt: skip
         told.append(_origin(self.old, self.new, say))
         told.append(say(
             f"A difference is judged as one of two independent estimates, at 95 %; by chance alone about one in twenty "

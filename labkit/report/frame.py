@@ -71,6 +71,8 @@ class PageFacts:
         Path to the same page in the other language; empty if there is none.
     here : str
         File name of the page if it is one of those in the head of every page.
+    stamp : str
+        What must be read first, as in a run that names customers.
     """
 
     language: terms.Language
@@ -81,6 +83,7 @@ class PageFacts:
     home: str = "index.html"
     other: str = ""
     here: str = ""
+    stamp: str = ""
 
     @property
     def links(self) -> list[tuple[str, str, bool]]:
@@ -133,5 +136,6 @@ def fill_page(facts: PageFacts, *, title: str, eyebrow: str, body: str, script: 
             script=script,
             digest=digest,
             footer=facts.footer,
+            stamp=facts.stamp,
         )
     )

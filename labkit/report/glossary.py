@@ -26,6 +26,7 @@ _GROUPS: dict[str, tuple[str, str]] = {
     "loyalty": ("Satisfaction and loyalty", "满意度与忠诚度"),
     "market": ("Market", "市场"),
     "segments": ("Customer segments", "客户细分"),
+    "meter data checks": ("Meter data checks", "电量数据校核"),
 }
 _OTHER = ("Other terms", "其他用语")
 

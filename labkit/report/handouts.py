@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 from pathlib import Path
 
@@ -12,6 +12,7 @@ from labkit import accounts, loyalty, terms
 from labkit.accounts import AccountStudy, Section
 from labkit.loyalty import RetentionCard
 from labkit.report.frame import PageFacts, fill_page
+from labkit.report.naming import Naming
 
 _FOLDER = "accounts"
 
@@ -50,7 +51,11 @@ class Handouts:
 
 
 def write_account_sheets(
-    data: Path, folder: Path, languages: Sequence[terms.Language], facts: dict[terms.Language, PageFacts]
+    data: Path,
+    folder: Path,
+    languages: Sequence[terms.Language],
+    facts: dict[terms.Language, PageFacts],
+    naming: Naming = Naming(),  # noqa: B008 - it is frozen
 ) -> Handouts:
     """Sheets of the key accounts of a data folder, with a list of them in each language.
 
@@ -62,6 +67,8 @@ def write_account_sheets(
         Of the run.
     facts : dict
         What the list says of itself, by language.
+    naming : Naming
+        What customers are called; by default no account number and no name is written.
     """
     with labkit.open(data, verify=False) as lab:
         if not lab.has("readings", "bills"):
@@ -73,12 +80,30 @@ def write_account_sheets(
             return Handouts()
         studies, refused = accounts.study_accounts(lab, ids)
         cards = loyalty.retention_cards(lab, list(studies))
+        if naming.named and "name" in lab.customers.columns:
+            who = lab.run(lab.customers.filter(lab.customers.customer_id.isin(ids)).select("customer_id", "name"))
+            naming = replace(naming, names=dict(who.dropna().itertuples(index=False)))
+        titles = _titles(studies, naming)
+        # Single customers can be told by what a sheet shows: the folder is its owner's alone.
+        (folder / _FOLDER).mkdir(mode=0o700)
         for language in languages:
             more = {name: (_section(card, language),) for name, card in cards.items()}
-            accounts.write_studies(studies, lab, folder / _FOLDER, language, languages, more)
-            page = _list_page(studies, language, facts[language])
+            stamp = naming.stamp(language)
+            accounts.write_studies(studies, lab, folder / _FOLDER, language, languages, more, titles, stamp)
+            page = _list_page(studies, language, facts[language], titles)
             (folder / _FOLDER / language / "index.html").write_text(page, encoding="utf-8")
-    return Handouts(len(studies), tuple(refused.values()))
+    return Handouts(len(studies), tuple(dict.fromkeys(refused.values())))
+
+
+def _titles(studies: dict[str, AccountStudy], naming: Naming) -> dict[str, tuple[str, str]]:
+    """What file and customer are called, by customer; places are those of the list, the largest saving first."""
+    order = sorted(studies, key=lambda name: (-_best_yuan(studies[name]), name))
+    return {name: (naming.label(name, i), naming.title(name, i)) for i, name in enumerate(order, 1)}
+
+
+def _best_yuan(study: AccountStudy) -> float:
+    best = next((item.saving for item in study.advice.to_do if item.saving is not None), None)
+    return best.value if best is not None else 0.0
 
 
 def _section(card: RetentionCard, language: terms.Language) -> Section:
@@ -88,7 +113,12 @@ def _section(card: RetentionCard, language: terms.Language) -> Section:
     return Section(card.title_en, card.lines_en)
 
 
-def _list_page(studies: dict[str, AccountStudy], language: terms.Language, facts: PageFacts) -> str:
+def _list_page(
+    studies: dict[str, AccountStudy],
+    language: terms.Language,
+    facts: PageFacts,
+    titles: dict[str, tuple[str, str]],
+) -> str:
     zh = language == "zh"
     heads = (
         ("客户", "用电类别", "年电费（元）", "电量走势", "收益最大的一项", "年节约（元）", "95% 区间")
@@ -96,28 +126,22 @@ def _list_page(studies: dict[str, AccountStudy], language: terms.Language, facts
         else ("Account", "Class", "Bill a year (yuan)", "Energy", "Largest saving", "Yuan a year", "95% interval")
     )
     rows = []
-    for name, study in studies.items():
+    for name, (label, called) in titles.items():
+        study = studies[name]
         best = next((item for item in study.advice.to_do if item.saving is not None), None)
         kind = terms.category("customer_class", study.data.facts["customer_class"], language)
         value = best.saving.value if best and best.saving else 0.0
         ends = f"{best.saving.low:,.0f} – {best.saving.high:,.0f}" if best and best.saving else "–"
         title = best.title.label(language) if best else "–"
-        link = f'<a href="{escape(accounts.sheet_file_name(name))}">{escape(name)}</a>'
+        link = f'<a href="{escape(accounts.sheet_file_name(label))}">{escape(called)}</a>'
         trend = "–" if study.trend is None else terms.category("direction", study.trend["direction"], language)
         cells = (kind, f"{study.advice.bill_yuan:,.0f}", trend, title, f"{value:,.0f}", ends)
         classes = (' class="t"', "", ' class="t"', ' class="t"', "", "")
-        rows.append(
-            (
-                value,
-                f'<tr><th scope="row">{link}</th>'
-                + "".join(f"<td{c}>{escape(t)}</td>" for t, c in zip(cells, classes, strict=True))
-                + "</tr>",
-            )
-        )
-    rows.sort(key=lambda row: -row[0])
+        told = "".join(f"<td{c}>{escape(t)}</td>" for t, c in zip(cells, classes, strict=True))
+        rows.append(f'<tr><th scope="row">{link}</th>{told}</tr>')
     aligned = ("", ' class="t"', "", ' class="t"', ' class="t"', "", "")
     head = "".join(f'<th scope="col"{c}>{escape(h)}</th>' for h, c in zip(heads, aligned, strict=True))
-    body = "".join(row for _, row in rows)
+    body = "".join(rows)
     note = (
         "每户一页，供客户经理上门时使用；内容涉及单个客户，请勿对外公开。按年节约由大到小排列。"
         if zh

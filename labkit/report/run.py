@@ -20,9 +20,11 @@ from labkit.findings import keep_finding, read_findings
 from labkit.report.execute import Execution, Failure, Job, execute_in_place
 from labkit.report.frame import PageFacts
 from labkit.report.handouts import Handouts, write_account_sheets
+from labkit.report.naming import Naming
 from labkit.report.page import question
 from labkit.report.run_facts import facts_of, write_run_facts
 from labkit.report.saved import read_committed, run_name, write_committed
+from labkit.report.scrub import hide_personal
 from labkit.report.site import Site
 from labkit.store import Manifest, StoreError, swap_in, unfinished
 
@@ -76,6 +78,7 @@ def run_report(
     languages: Sequence[terms.Language] = terms.LANGUAGES,
     notebooks: Path = NOTEBOOKS,
     progress: bool = True,
+    naming: Naming = Naming(),  # noqa: B008 - it is frozen
 ) -> Run:
     """Run the notebooks on a data folder and write their pages.
 
@@ -92,6 +95,9 @@ def run_report(
         Folder of the numbered notebooks.
     progress : bool
         Show a progress bar.
+    naming : Naming
+        What customers are called in what is handed on. A named run has a folder of its own,
+        ``run-<digest>-named``, that only its owner can open, and a stamp on every page.
 
     Returns
     -------
@@ -111,8 +117,10 @@ def run_report(
         )
     manifest = Manifest.read(data)
     manifest.verify(data)
-    target = out / run_name(manifest)
+    target = out / (run_name(manifest) + naming.suffix)
     with unfinished(out) as work:
+        if naming.named:
+            work.chmod(0o700)
         if only and (target / "findings").is_dir():  # what the others found in the run before
             shutil.copytree(target / "findings", work / "findings")
             for stale in [f for n in only for f in (work / "findings").glob(f"{n}.*.json")]:
@@ -120,15 +128,16 @@ def run_report(
         executions = [Execution([Job(path, language) for language in languages]) for path in paths]
         jobs = [job for one in executions for job in one.jobs]
         failures = _execute_all(executions, data, work, progress)
+        failures = [replace(failure, error=hide_personal(failure.error, data)) for failure in failures]
         if len(failures) == len(jobs):
             raise ReportError("no notebook ran to its end, nothing is published: " + "; ".join(map(str, failures)))
         handouts, site = (
             Handouts(),
-            Site(work, data, manifest, languages, [j.path.name for j in jobs if j.notebook is not None]),
+            Site(work, data, manifest, languages, [j.path.name for j in jobs if j.notebook is not None], naming),
         )
         if any(path.stem[:2] == _ACCOUNTS for path in paths):
             facts = {language: _sheet_facts(site, language) for language in languages}
-            handouts = write_account_sheets(data, work, languages, facts)
+            handouts = write_account_sheets(data, work, languages, facts, naming)
         pages = _write_pages(jobs, site, failures, handouts)
         swap_in(work, target)
     return Run(target, tuple(target / page for page in pages), tuple(failures))
@@ -174,7 +183,7 @@ def _write_pages(jobs: list[Job], site: Site, failures: list[Failure], handouts:
             pages.append(Path(language) / entries[-1].file)
         mine = [str(failure) for failure in failures if failure.language == language]
         site.write_rest(entries, language, mine, handouts, found)
-    write_run_facts(facts_of(site.manifest, run_name(site.manifest)), site.folder)
+    write_run_facts(facts_of(site.manifest, run_name(site.manifest) + site.naming.suffix), site.folder)
     return pages
 
 

@@ -26,6 +26,8 @@ class RunFacts:
     first, last : str
         Period of the data.
     utility_en, utility_zh : str
+    disclosure : str
+        ``open`` for data that may be told of to the last customer.
     """
 
     name: str
@@ -35,6 +37,7 @@ class RunFacts:
     last: str = ""
     utility_en: str = ""
     utility_zh: str = ""
+    disclosure: str = ""
 
     def period(self, language: terms.Language) -> str:
         """Period in words.
@@ -57,7 +60,9 @@ def facts_of(manifest: Manifest, name: str) -> RunFacts:
     """What a run of some data says of itself."""
     first, last = manifest.period or ("", "")
     about = manifest.about
-    return RunFacts(name, manifest.digest, labkit.__version__, first, last, about.name_en, about.name_zh)
+    return RunFacts(
+        name, manifest.digest, labkit.__version__, first, last, about.name_en, about.name_zh, about.disclosure
+    )
 
 
 def write_run_facts(facts: RunFacts, folder: Path) -> None:

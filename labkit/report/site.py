@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +18,7 @@ from labkit.report.glossary import render_glossary
 from labkit.report.handouts import Handouts
 from labkit.report.index import Entry, render_index
 from labkit.report.making import read_origin
+from labkit.report.naming import Naming
 from labkit.report.page import PageError, answer_of, question, render_page
 from labkit.report.run_facts import facts_of
 from labkit.store import RECORD, Manifest
@@ -38,6 +39,7 @@ class Site:
     languages : sequence of {"en", "zh"}
     notebooks : sequence of str
         File names of those that have a page.
+    naming : Naming
     """
 
     folder: Path
@@ -45,6 +47,7 @@ class Site:
     manifest: Manifest
     languages: Sequence[terms.Language]
     notebooks: Sequence[str] = ()
+    naming: Naming = field(default_factory=Naming)
 
     def facts(self, language: terms.Language, page: str) -> PageFacts:
         """What a page of a language's folder says of itself."""
@@ -57,6 +60,7 @@ class Site:
             run.digest,
             run.version,
             other=f"../{other}/{page}" if other else "",
+            stamp=self.naming.stamp(language),
         )
 
     def other(self, language: terms.Language) -> terms.Language | None:

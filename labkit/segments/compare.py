@@ -82,6 +82,11 @@ class Comparison:
         return find_winner(self.ranking)
 
     @property
+    def customers(self) -> int:
+        """How many customers were classified; few of them left out of an outcome would follow from it."""
+        return int((self.outcomes["customers_count"] + self.outcomes["left_out_count"]).max())
+
+    @property
     def gain_points(self) -> Estimate:
         """The gain in percentage points; missing where there is none."""
         gain = self.gain or Estimate(float("nan"), float("nan"), float("nan"), 0)

@@ -132,7 +132,7 @@ class Segmentation:
         check_partition(labels, certainty, self.names)
         return pd.DataFrame({"group": labels, "certainty": certainty, "why": why})
 
-    def plot(self, ax: Axes | None = None, *, language: terms.Language = "en", most: int = 12) -> Axes:
+    def plot(self, ax: Axes | None = None, *, language: terms.Language = "en", most: int = 12, fewest: int = 1) -> Axes:
         """Typical days of each group, small and side by side; bars of shares where there are no typical days.
 
         Parameters
@@ -142,16 +142,20 @@ class Segmentation:
         language : {"en", "zh"}
         most : int
             Groups drawn at most, in their order.
+        fewest : int
+            Groups of fewer customers are not drawn.
         """
         sizes = self.sizes.set_index("group")
+        enough = [code for code in self.codes if sizes.loc[code, "customers_count"] >= fewest]
         days = [c for c in self.profiles.columns if HOUR_COLUMN.match(str(c))]
-        drawn = [code for code in self.codes if code in self.profiles.index and code != UNKNOWN][:most]
+        drawn = [code for code in enough if code in self.profiles.index and code != UNKNOWN][:most]
         if days and drawn:
             titles = [f"{self.label(code, language)}  {sizes.loc[code, 'share']:.0%}" for code in drawn]
             rest = [self.label(c, language) for c in self.codes if c not in drawn]
-            share = float(sizes.drop(index=drawn)["share"].sum())
+            left = sizes.drop(index=drawn)[["customers_count", "share"]].sum()
+            share = float(left["share"]) if left["customers_count"] >= fewest else 0.0
             return _plot_days(self.profiles.loc[drawn, days], titles, _not_drawn(rest, share, language), language, ax)
-        shown = list(self.codes)[:most]
+        shown = enough[:most]
         part = sizes.loc[shown, ["share", "low", "high"]] * 100
         unit = terms.Say(language)("customers [%]", "客户占比 [%]")
         names = [self.label(code, language) for code in shown]
@@ -208,7 +212,7 @@ def _not_drawn(names: list[str], share: float, language: terms.Language) -> str:
         return ""
     say = terms.Say(language)
     who = say(", ", "、").join(names) if len(names) <= 2 else say(f"{len(names)} more groups", f"另外{len(names)}组")
-    part = say("under 1 %", "不足1%") if share < 0.01 else f"{share:.1%}"
+    part = say("few", "户数很少") if share < 0.01 else f"{share:.1%}"
     return say(f"Not drawn: {who} ({part}).", f"未绘出：{who}（{part}）。")
 
 

@@ -56,21 +56,29 @@ _ENDS = {"low": "low_share", "high": "high_share"}
 
 
 def summarise_groups(found: Segmentation, language: terms.Language, fewest: int) -> pd.DataFrame:
-    """A row a group as of `Segmentation.describe`; groups of few, and one that would give them away, without figures.
+    """A row a group as of `Segmentation.describe`; groups of few without figures.
 
     Notes
     -----
-    Who is in no group has nothing to be found out; how many they are is hidden where they are few, and no more.
+    Customers in no group count as groups here: how few they are would follow from the number of all. Of one that is hidden
+    for another's sake only the number and its share are.
     """
     table = found.describe(language).rename(columns=_ENDS)
     values = [c for c in table.columns if c not in ("group", "customers_count")]
-    apart = table["group"].isin([pair[language == "zh"] for pair in APART.values()])
-    parts = [
-        privacy.suppress_small_cells(part, count="customers_count", values=values, minimum=fewest, total=total)
-        for part, total in ((table[~apart], True), (table[apart], False))
-        if len(part)
-    ]
-    return pd.concat(parts, ignore_index=True)
+    return privacy.suppress_small_cells(
+        table, count="customers_count", values=values, minimum=fewest, telling=["share", "low_share", "high_share"]
+    )
+
+
+def summarise_outcomes(found: Comparison, language: terms.Language, fewest: int) -> pd.DataFrame:
+    """What classifications are judged by: ``outcome``, ``outcome_kind``, ``customers_count``, ``left_out_count`` and, where
+    one is not judged, ``why``; without numbers where few are left out."""
+    told = found.named(found.outcomes, language)
+    told["outcome_kind"] = [terms.category("outcome_kind", kind, language) for kind in found.outcomes["kind"]]
+    columns = ["outcome", "outcome_kind", "customers_count", "left_out_count", *(["why"] if told["why"].any() else [])]
+    return privacy.hide_near_whole(
+        told[columns], found.customers, count="customers_count", values=["left_out_count"], minimum=fewest
+    )
 
 
 def name_largest(found: Segmentation, language: terms.Language) -> tuple[str, float]:
@@ -94,9 +102,9 @@ def estimate_first(found: Comparison) -> Estimate:
     return Estimate(row["explained_share"], row["low"], row["high"], people)
 
 
-def summarise_leaders(found: Comparison, language: terms.Language) -> pd.DataFrame:
+def summarise_leaders(found: Comparison, language: terms.Language, fewest: int = 1) -> pd.DataFrame:
     """For each outcome what surely explains most of it: ``outcome``, ``classification`` (a dash if none does), ``explained_share``,
-    ``low_share``, ``high_share``, ``customers_count``."""
+    ``low_share``, ``high_share``, ``customers_count`` (hidden where few are left out)."""
     rows = []
     for outcome, mine in found.explained[found.explained["overlap"] == ""].groupby("outcome", sort=False):
         sure = mine[mine["low"] > 0]
@@ -110,7 +118,10 @@ def summarise_leaders(found: Comparison, language: terms.Language) -> pd.DataFra
             )
         )
     columns = ["outcome", "classification", "explained_share", "low_share", "high_share", "customers_count"]
-    return pd.DataFrame(rows, columns=columns)
+    table = pd.DataFrame(rows, columns=columns)
+    if fewest <= 1:
+        return table
+    return privacy.hide_near_whole(table, found.customers, count="customers_count", minimum=fewest)
 
 
 def summarise_explained(found: Comparison, language: terms.Language) -> tuple[pd.DataFrame, dict[str, str]]:

@@ -75,7 +75,7 @@ def _to_the_end() -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def unfinished(parent: Path) -> Iterator[Path]:
+def unfinished(parent: Path, mode: int = 0o777) -> Iterator[Path]:
     """A folder for what is being made, beside where it will stand; gone at the end, whatever happens.
 
     What killed runs left there is swept first.
@@ -88,7 +88,8 @@ def unfinished(parent: Path) -> Iterator[Path]:
     work = parent / f"{_WRITING}{os.getpid()}"
     try:
         sweep_unfinished(parent, _WRITING)
-        work.mkdir(parents=True)
+        parent.mkdir(mode, parents=True, exist_ok=True)
+        work.mkdir(mode)
     except OSError as error:
         raise StoreError(f"{parent} cannot be written to ({error.strerror}): name another folder with --out") from error
     try:

@@ -17,6 +17,8 @@ from labkit.tags.scheme import Method, Relation, Scheme
 
 SKOS = "http://www.w3.org/2004/02/skos/core#"
 _XL = "http://www.w3.org/2008/05/skos-xl#"
+#: Bytes of an entity; a longer one, used often, would fill the memory.
+_LONGEST_ENTITY = 200
 _RDFS_LABEL = "http://www.w3.org/2000/01/rdf-schema#label"
 _TYPE = "http://www.w3.org/1999/02/22-rdf-syntax-ns#type"
 _TITLES = (_RDFS_LABEL, "http://purl.org/dc/terms/title", "http://purl.org/dc/elements/1.1/title")
@@ -61,6 +63,8 @@ def parse_skos(data: bytes, name: str, ending: str, *, title: str, method: Metho
     import rdflib
 
     quiet = logging.getLogger("rdflib.term")
+    if _FORMATS[ending] == "xml":
+        _refuse_growing_entities(data, name)
     level = quiet.level
     quiet.setLevel(logging.ERROR)  # ill-typed literals are kept as text
     try:
@@ -75,6 +79,14 @@ def parse_skos(data: bytes, name: str, ending: str, *, title: str, method: Metho
     if not facts.concepts:
         raise TagError(f"{name}: has no SKOS concept; expected skos:Concept, skos:inScheme or skos:broader")
     return facts.scheme(title, method, single_parent)
+
+
+def _refuse_growing_entities(data: bytes, name: str) -> None:
+    """Entities may shorten addresses, as editors of ontologies write them; those that nest or read files may not."""
+    for found in re.finditer(rb"<!ENTITY\s+(%?)\s*\S+\s+([^>]*)>", data.replace(b"\0", b"")):
+        outside = not found[2].lstrip().startswith((b"'", b'"'))
+        if found[1] or outside or b"&" in found[2] or b"%" in found[2] or len(found[2]) > _LONGEST_ENTITY:
+            raise TagError(f"{name}: declares an entity that is no short address; write the file without <!ENTITY")
 
 
 class _Facts:

@@ -46,6 +46,16 @@ con.execute("COPY (SELECT 'C' || lpad(i::VARCHAR, 7, '0') customer_id FROM range
         Case("labkit check, store of 15.6 M hourly and 1.8 M quarter-hourly readings", f"from labkit.intake import check; check({str(SAMPLE)!r})", 15, 1500),
         Case("labkit check, CSV of 17.5 M readings", f"from labkit.intake import check; check({str(long)!r})", 15, 1500),
         Case("labkit intake, the same CSV to a store", f"from labkit.intake import intake; intake({str(long)!r}, {str(folder / 'store')!r})"),
+        Case(
+            "labkit intake --format uci, 140,256 quarter-hours of 370 customers (800 MB)",
+            f"intake_format('uci', source, Path({str(folder / 'uci')!r})); source.unlink()", 90, 1500,
+            f"from pathlib import Path; from labkit.intake.formats import intake_format; from tests.benchmarks.formats_data import write_uci; source = write_uci(Path({str(folder / 'LD2011_2014.txt')!r}))",
+        ),
+        Case(
+            "labkit intake --format lcl, 15.4 M half-hours of 440 households (786 MB)",
+            f"intake_format('lcl', source, Path({str(folder / 'lcl')!r})); source.unlink()", None, 1500,
+            f"from pathlib import Path; from labkit.intake.formats import intake_format; from tests.benchmarks.formats_data import write_lcl; source = write_lcl(Path({str(folder / 'lcl.csv')!r}))",
+        ),
         Case("plain scan of the day rows (sum of every slot)", f"{opened}; c = ', '.join(f'sum(p{{i:02d}})' for i in range(96)); lab.backend.raw_sql('SELECT ' + c + ' FROM readings').fetchall()"),
         Case("load features", f"{opened}; from labkit import profiles; profiles.load_features(lab)"),
         Case(

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 import labkit
+from labkit import privacy
 from labkit.cli import main
 
 from .intake.conftest import Folder
@@ -47,12 +48,28 @@ def test_sample_command(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> N
     assert "no findings" in capsys.readouterr().out
 
 
+def test_keys_on_the_command_line(small_sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    data = ["--data", str(small_sample)]
+    assert main(["report", *data, "--out", str(tmp_path / "r"), "--key", str(small_sample / "k.key")]) == 2
+    assert "keep keys elsewhere" in capsys.readouterr().err and not (small_sample / "k.key").exists()
+    assert main(["report", *data, "--out", str(tmp_path / "r"), "--named"]) == 2
+    assert "needs --purpose TEXT" in capsys.readouterr().err and not (tmp_path / "r").exists()
+    old, new, mapping = tmp_path / "old.key", tmp_path / "new.key", tmp_path / "map.csv"
+    rotate = ["key", "rotate", *data, "--key", str(old), "--new", str(new), "--mapping", str(mapping)]
+    assert main(rotate) == 2 and "no such key" in capsys.readouterr().err
+    privacy.read_key(old)
+    assert main(rotate) == 0 and "120 pseudonyms old and new" in capsys.readouterr().out
+    assert mapping.read_text(encoding="utf-8-sig").count("P-") == 240
+
+
 def test_lists_to_hand_on(sample: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     wanted = ["lists", "--data", str(sample), "--out", str(tmp_path / "lists"), "--purpose", "大客户经理一月走访"]
     assert main(wanted) == 2 and "--key FILE" in capsys.readouterr().err
     assert not (tmp_path / "lists").exists()
     assert main([*wanted, "--key", str(tmp_path / "keys" / "lists.key")]) == 0
     names = sorted(path.name for path in (tmp_path / "lists").iterdir())
+    modes = {path.stat().st_mode & 0o777 for path in [tmp_path / "lists", *(tmp_path / "lists").iterdir()]}
+    assert modes == {0o700, 0o600}, "a row is a customer: its owner's alone"
     assert names == ["bad_payers.csv", "bad_payers.xlsx", "vip.csv", "vip.xlsx"]
     text = (tmp_path / "lists" / "bad_payers.csv").read_text(encoding="utf-8-sig")
     assert text.startswith("用途: 大客户经理一月走访") and not re.search(r"\bC\d{7}\b", text) and "P-" in text

@@ -15,23 +15,22 @@ is no random one.
 from __future__ import annotations
 
 import datetime as dt
-import tempfile
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv as csv
-import yaml
 
-from labkit.intake.check import intake
 from labkit.intake.findings import CheckResult, IntakeError
+from labkit.intake.formats.taking import customers_source, make_store, open_lines
+from labkit.intake.mapping import FileMapping
+from labkit.intake.sources import TextSource
+from labkit.intake.streams import RowsSource, WrappedSource
+from labkit.store import About
 
 HEADER = ("LCLid", "stdorToU", "DateTime", "KWH/hh (per half hour)")
 _TRIAL = ("LCL2013", dt.date(2013, 1, 1), dt.date(2013, 12, 31))
-_ABOUT = {
-    "name_en": "Low Carbon London", "name_zh": "低碳伦敦试点", "timezone": "Europe/London", "calendar": "GB",
-    "currency": "GBP", "disclosure": "open",
-}  # fmt: skip
+_ABOUT = About("Low Carbon London", "低碳伦敦试点", "Europe/London", "GB", "GBP", "open")
 
 
 def intake_lcl(path: Path, out: Path) -> CheckResult:
@@ -52,70 +51,56 @@ def intake_lcl(path: Path, out: Path) -> CheckResult:
 
     Notes
     -----
-    Line numbers of findings are those of the source: each of its lines is handed on
-    as one line. Half-hours that are ``Null`` are set aside as missing values.
+    Half-hours that are ``Null`` are set aside as missing values.
     """
     path = Path(path)
-    with tempfile.TemporaryDirectory() as folder:
-        arms = _hand_on(path, Path(folder) / path.with_suffix(".csv").name)
-        ids = sorted(arms)
-        csv.write_csv(pa.table({"customer_id": ids}), Path(folder) / "customers.csv")
-        name, first, last = _TRIAL
-        programme = {
-            "programme_id": [name],
-            "name": ["Dynamic time-of-use tariff"],
-            "kind": ["time_of_use"],
-            "starts_on": [first],
-            "ends_on": [last],
-        }
-        csv.write_csv(pa.table(programme), Path(folder) / "programmes.csv")
-        enrolled = {
-            "enrolment_id": [f"N-{one}" for one in ids], "programme_id": [name] * len(ids), "customer_id": ids,
-            "arm": ["treated" if arms[one] == "ToU" else "control" for one in ids], "joined_on": [first] * len(ids),
-        }  # fmt: skip
-        csv.write_csv(pa.table(enrolled), Path(folder) / "enrolments.csv")
-        mapping = {
-            "about": _ABOUT,
-            "files": [
-                {"file": path.with_suffix(".csv").name, "table": "readings", "time": "end", "interval_min": 30,
-                 "columns": {"customer_id": "LCLid", "ts": "DateTime", "kwh": "kwh"}},
-            ],
-        }  # fmt: skip
-        (Path(folder) / "mapping.yaml").write_text(yaml.safe_dump(mapping, allow_unicode=True), encoding="utf-8")
-        return intake(Path(folder), out)
+    source = _open(path)
+    arms = _arms(source)
+    ids = sorted(arms)
+    name, first, last = _TRIAL
+    programme = {
+        "programme_id": [name], "name": ["Dynamic time-of-use tariff"], "kind": ["time_of_use"], "starts_on": [first], "ends_on": [last],
+    }  # fmt: skip
+    enrolled = {
+        "enrolment_id": [f"N-{one}" for one in ids], "programme_id": [name] * len(ids), "customer_id": ids,
+        "arm": ["treated" if arms[one] == "ToU" else "control" for one in ids], "joined_on": [first] * len(ids),
+    }  # fmt: skip
+    given = FileMapping("", "readings", time="end", interval_min=30)
+    parts = [
+        (customers_source(path, {"customer_id": ids}), "customers", None),
+        (WrappedSource(path, path.name, inner=source, change=_clean), "readings", given),
+        (RowsSource(path, f"the trial of {path.name}", rows=pa.table(programme)), "programmes", None),
+        (RowsSource(path, f"arms found in {path.name}", rows=pa.table(enrolled)), "enrolments", None),
+    ]
+    return make_store(parts, _ABOUT, out)
 
 
-def _hand_on(path: Path, target: Path) -> dict[str, str]:
-    """The file with clean cells, line by line; the arm of each household comes back."""
-    with path.open(encoding="utf-8", newline="") as file:
+def _open(path: Path) -> TextSource:
+    with path.open(encoding="utf-8-sig", newline="") as file:
         header = tuple(cell.strip() for cell in file.readline().rstrip("\r\n").split(","))
     if header != HEADER:
         raise IntakeError(f"{path.name}:1: not the layout of Low Carbon London: expected the header {','.join(HEADER)}")
-    names = ["LCLid", "arm", "DateTime", "kwh"]
+    return open_lines(path, ",", ["customer_id", "", "ts", "kwh"], 1)
+
+
+def _arms(source: TextSource) -> dict[str, str]:
+    """The arm of each household."""
     arms: dict[str, str] = {}
-    schema = pa.schema([(name, pa.string()) for name in ("LCLid", "DateTime", "kwh")])
-    try:
-        reader = csv.open_csv(
-            path,
-            read_options=csv.ReadOptions(column_names=names, skip_rows=1, use_threads=False),
-            parse_options=csv.ParseOptions(ignore_empty_lines=False),
-            convert_options=csv.ConvertOptions(
-                column_types=dict.fromkeys(names, pa.string()), strings_can_be_null=False
-            ),
-        )
-        with csv.CSVWriter(target, schema) as writer:
-            for batch in reader:
-                ids, arm, ts, kwh = (pc.utf8_trim_whitespace(column) for column in batch.columns)
-                for one, group in zip(*(pa.table({"i": ids, "a": arm}).group_by(["i", "a"]).aggregate([]).columns)):
-                    _note_arm(arms, one.as_py(), group.as_py(), path.name)
-                ts = pc.replace_substring_regex(ts, r"\.\d+$", "")
-                kwh = pc.if_else(pc.equal(kwh, "Null"), "", kwh)
-                writer.write_batch(pa.record_batch([ids, ts, kwh], schema=schema))
-    except pa.ArrowInvalid as error:
-        raise IntakeError(
-            f"{path.name}: a line does not have four cells: {error}; restore it from the source"
-        ) from error
+    for batch, _ in source.batches():
+        pairs = pa.table({"i": pc.utf8_trim_whitespace(batch.column(0)), "a": pc.utf8_trim_whitespace(batch.column(1))})
+        for row in pairs.group_by(["i", "a"]).aggregate([]).to_pylist():
+            _note_arm(arms, row["i"], row["a"], source.name)
+    source.invalid.clear()
     return arms
+
+
+def _clean(batch: pa.RecordBatch, lines: np.ndarray, _: list) -> tuple[pa.RecordBatch, np.ndarray]:
+    """Cells without padding, times without their seven decimals, Null as an empty cell."""
+    ids, arm, ts, kwh = (pc.utf8_trim_whitespace(column) for column in batch.columns)
+    coded = ts.dictionary_encode()
+    ts = pc.replace_substring_regex(coded.dictionary, r"\.\d+$", "").take(coded.indices)
+    kwh = pc.if_else(pc.equal(kwh, "Null"), "", kwh)
+    return pa.RecordBatch.from_arrays([ids, arm, ts, kwh], names=batch.schema.names), lines
 
 
 def _note_arm(arms: dict[str, str], household: str, arm: str, name: str) -> None:

@@ -13,6 +13,7 @@ client does not have is 0, not missing.
 
 from __future__ import annotations
 
+import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,7 +21,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from labkit.intake.findings import IntakeError
+from labkit import privacy
+from labkit.intake.findings import CheckResult, FileCount, Finding, IntakeError
+from labkit.store import write_whole
 
 REFERENCE = "2016-01-01"
 #: Time after the reference date in which leaving counts [days].
@@ -199,3 +202,48 @@ def _churn(frame: pd.DataFrame, clients: Path, path: Path | None) -> pd.Series:
             f"{name}, churn: {int((~values.isin((0, 1))).sum())} values other than 0 and 1; 1 is for those who left"
         )
     return pd.Series(values.to_numpy(), source["id"].to_numpy())
+
+
+def intake_powerco(path: Path, out: Path) -> CheckResult:
+    """Write one row a client, ready for `labkit.loyalty.churn_model`, as CSV or Parquet.
+
+    Parameters
+    ----------
+    path : Path
+        The folder of the tables, told apart by their columns, or the clients' CSV.
+    out : Path
+        Ends in .csv or .parquet. It is no store: the tables have neither readings nor bills.
+
+    Raises
+    ------
+    IntakeError
+        If the clients' table is not there, or is not as `read_powerco` expects.
+    """
+    out = Path(out)
+    if out.suffix not in (".csv", ".parquet"):
+        raise IntakeError(
+            f"{out}: these tables hold neither readings nor bills and make no store; name a .csv or .parquet file"
+        )
+    files = [path] if path.is_file() else sorted(path.glob("*.csv"))
+    columns = {file: set(pd.read_csv(file, nrows=0, encoding="utf-8-sig").columns) for file in files}
+    clients = next((f for f, has in columns.items() if {"id", "cons_12m"} <= has), None)
+    if clients is None:
+        raise IntakeError(f"{path.name}: no CSV has the columns {', '.join(_WANTED)}; bring the clients' table")
+    prices = next((f for f, has in columns.items() if {"id", "price_date"} <= has), None)
+    apart = next((f for f, has in columns.items() if has in ({"id", "churn"}, {"id", "churned"})), None)
+    found = read_powerco(clients, prices, apart)
+    text = out.suffix == ".csv"
+    content = privacy.to_safe_csv(found.table) if text else _parquet(found.table)
+    write_whole(out, content)
+    fix = ("bear it in mind when the model is read", "解读模型时留意")
+    findings = [
+        Finding("churn.odd", "warning", clients.name, "churn", (what.split()[0],), rows, None, "", what, f"存在异常：{what}", *fix)
+        for what, rows in found.problems.items()
+    ]  # fmt: skip
+    return CheckResult((FileCount(clients.name, "churn", len(found.table), len(found.table)),), tuple(findings))
+
+
+def _parquet(table: pd.DataFrame) -> bytes:
+    buffer = io.BytesIO()
+    table.to_parquet(buffer, index=False)
+    return buffer.getvalue()

@@ -128,7 +128,7 @@ def test_what_is_not_known_is_said_or_left_out(shift_worker: np.ndarray) -> None
     assert not by_kind(advice, "maintenance") and not by_kind(advice, "expansion") and not by_kind(advice, "capacitor")
     assert all(np.isnan(item.saving.low) for item in advice.items if item.saving is not None)
     assert "2 whole months" in advice.notes[0].en
-    with pytest.raises(TariffError, match="today's tariff OLD is not among"):
+    with pytest.raises(TariffError, match="tariff of today, OLD, is not among"):
         advise(make_account(shift_worker, tariff_id="OLD"), KNOWN.values())
     with pytest.raises(TariffError, match="the load has no whole month"):
         advise(make_account(shift_worker[:200]), KNOWN.values())

@@ -103,7 +103,7 @@ def test_accounts_are_read_with_gaps_filled_and_counted(small_sample: Path) -> N
         )
         assert np.allclose(account.load.reindex(at).to_numpy()[known.ravel()] * 1000, wh[known])
         assert "name" not in account.facts and "phone" not in account.facts
-    with pytest.raises(AccountError, match="the lab has no customer NOBODY"):
+    with pytest.raises(AccountError, match=r"the lab has no customer N\*\*\*\*\*;"):
         read_accounts(lab, ["NOBODY"])
 
 

@@ -8,11 +8,13 @@ import textwrap
 import time
 from pathlib import Path
 
+import duckdb
 import ibis
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+import labkit
 from labkit import engine
 from labkit.engine import private
 
@@ -34,6 +36,48 @@ def test_the_engine_reads_its_folders_and_nothing_else(tmp_path: Path) -> None:
             backend.con.execute(query)
     backend.close()
     assert not backend.spill.exists()
+
+
+def test_an_open_lab_lets_no_query_out(small_sample: Path, tmp_path: Path) -> None:
+    before = sorted(small_sample.rglob("*"))
+    with labkit.open(small_sample, memory_limit_mb=250) as lab:
+        lab.run(lab.customers.count().as_table())  # the views stand: the data are open
+        stand_in = pa.table({"a": [1]})
+        assert len(stand_in) == 1
+        for query in (
+            "SELECT * FROM read_text('/etc/hostname')",
+            f"SELECT * FROM sniff_csv('{small_sample}/manifest.json')",
+            f"SELECT * FROM glob('{tmp_path}/*')",
+            f"SELECT * FROM '{small_sample}/truth/customers.parquet'",
+            f"COPY (SELECT 1) TO '{tmp_path}/y.csv'",
+            f"COPY (SELECT 1) TO '{small_sample}/y.csv'",
+            f"ATTACH '{tmp_path}/y.db'",
+            f"ATTACH '{small_sample}/y.db'",
+            f"EXPORT DATABASE '{tmp_path}/y'",
+            "INSTALL httpfs",
+            "INSTALL quack FROM community",
+            "LOAD httpfs",
+            "SELECT * FROM 'http://127.0.0.1:9/x.parquet'",
+            "SET enable_external_access=true",
+            "SET allowed_paths=['/etc/hostname']",
+            "RESET lock_configuration",
+            "SELECT * FROM stand_in",
+        ):
+            with pytest.raises(duckdb.Error, match=r"(?i)permission|disabled|locked|cannot|not exist|missing"):
+                lab.backend.con.execute(query).fetchall()
+        with lab.kept(lab.bills.group_by("customer_id").agg(kwh=lab.bills.kwh.sum())) as table:
+            assert len(lab.run(table)) > 100, "what is kept and handed over by Arrow still works"
+    assert sorted(small_sample.rglob("*")) == before and not list(tmp_path.iterdir())
+
+
+def test_what_does_not_fit_is_spilled_to_the_private_folder_only(tmp_path: Path) -> None:
+    backend = engine.connect(memory_limit_mb=30, threads=1)
+    rows = "SELECT hash(range) AS h, repeat(hash(range)::VARCHAR, 4) AS t FROM range(400_000)"
+    backend.raw_sql(f"CREATE TEMP TABLE big AS {rows}")
+    assert list(backend.spill.iterdir()), "the engine has spilled"
+    assert backend.spill.stat().st_mode & 0o077 == 0
+    assert backend.raw_sql("SELECT count(*) FROM (SELECT * FROM big ORDER BY t, h)").fetchall() == [(400_000,)]
+    backend.close()
 
 
 @pytest.mark.parametrize("name", ["d[1]", "数据 's", "q?x", "s*r"])

@@ -146,3 +146,36 @@ def test_the_report_command_is_as_it_was() -> None:
     options = cli._parser().parse_args(["report", "--only", "05", "06", "--lang", "en", "--out", "x"])
     assert options.run is cli._report and options.only == ["05", "06"] and options.lang == ["en"]
     assert cli._parser().parse_args(["report"]).out == Path("reports")
+
+
+def test_what_two_runs_tell_of_a_few_customers_is_withheld(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    # One farm has left between two runs: its energy is the difference of two totals.
+    farms = replace(PEOPLE, id="01.people@farm", value=40)
+    energy = Finding("01.energy@farm", 91_234, "kWh", "千瓦时", "Energy", "用电量", digits=0)
+    shops = replace(PEOPLE, id="01.people@shop", value=300)
+    sold = replace(energy, id="01.energy@shop", value=55_555)
+    old = make_run(tmp_path / "old", farms, energy, shops, sold, KEPT)
+    after = (replace(farms, value=39), replace(energy, value=90_000), replace(shops, value=320), sold, KEPT)
+    new = make_run(tmp_path / "new", *after)
+    frame = Comparison.read(old, new).frame.set_index("id")
+    assert frame["status"].to_dict() == {
+        "01.energy@farm": "withheld", "01.people@farm": "withheld", "01.people@shop": "moved", "01.energy@shop": "same", "07.kept": "same",
+    }  # fmt: skip
+    assert frame.loc[["01.energy@farm", "01.people@farm"], ["old", "new", "difference"]].isna().all(axis=None)
+    for more in ([], ["--lang", "zh"], ["--json"], ["--out", str(tmp_path / "moves.html")]):
+        assert cli.main(["report", "compare", str(old), str(new), *more]) == 1
+        said = capsys.readouterr()
+        assert "320" in said.out or more[:1] == ["--out"]
+        told = said.out + ((tmp_path / "moves.html").read_text(encoding="utf-8") if more[:1] == ["--out"] else "")
+        for number in ("91,234", "91234", "90,000", "90000", "1,234", "1234", "40", "39"):
+            assert f" {number} " not in told and f">{number}<" not in told and f": {number}.0" not in told, number
+        assert "fewer than ten customers" in said.err or "不足十户" in said.err
+
+
+def test_of_open_data_all_is_compared(tmp_path: Path) -> None:
+    folders = [make_run(tmp_path / name, replace(PEOPLE, value=n)) for name, n in (("old", 2000), ("new", 1999))]
+    for folder in folders:
+        write_run_facts(replace(read_run_facts(folder), disclosure="open"), folder)
+    compared = Comparison.read(*folders)
+    assert compared.withheld_count == 0 and compared.frame["difference"].tolist() == [-1.0]
+    assert compared.frame["status"].tolist() == ["moved"]

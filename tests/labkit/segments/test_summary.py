@@ -21,6 +21,7 @@ from labkit.segments import (
     readable_features,
     summarise_groups,
     summarise_leaders,
+    summarise_outcomes,
     summarise_rules,
 )
 from tests.labkit.segments.cases import made_shapes
@@ -53,7 +54,7 @@ def test_a_cut_of_ones_own_must_leave_three_months(sample: Path) -> None:
         choose_cut(lab_of("2025-01-01", "2025-05-31"))  # type: ignore[arg-type]
 
 
-def test_small_groups_are_hidden_with_the_next_and_who_is_in_none_is_not_counted() -> None:
+def test_small_groups_are_hidden_and_who_is_in_none_does_not_follow_from_the_number_of_all() -> None:
     # 4 A, 12 B, many C, 2 without an amount.
     amounts = pd.Series([1000.0] * 4 + [60.0] * 12 + [1.0] * 300 + [np.nan] * 2, [f"c{i:03d}" for i in range(318)])
     table = summarise_groups(classify_tiers(amounts), "en", 10)
@@ -62,6 +63,35 @@ def test_small_groups_are_hidden_with_the_next_and_who_is_in_none_is_not_counted
     assert len(table) == 4 and {"low_share", "high_share"} <= set(table.columns)
     whole = summarise_groups(classify_tiers(amounts), "en", 1)
     assert whole["customers_count"].sum() == 318
+    # 3 in no group, all groups large: without a second one hidden, 3 = all - the rest.
+    amounts = pd.Series([1000.0] * 40 + [60.0] * 120 + [1.0] * 300 + [np.nan] * 3, [f"c{i:03d}" for i in range(463)])
+    table = summarise_groups(classify_tiers(amounts), "en", 10).set_index("group")
+    assert table["customers_count"].isna().sum() == 2 and table["share"].isna().sum() == 2
+    seconds = table[table["customers_count"].isna() & table["certainty"].notna()]
+    assert len(seconds) == 1, "of the second one only its number is hidden"
+
+
+def test_few_without_an_outcome_do_not_follow_from_the_number_of_all() -> None:
+    outcomes = pd.DataFrame({"outcome": ["left", "bill"], "kind": ["yes_no", "amount"], "customers_count": [500, 496],
+                             "left_out_count": [0, 4], "why": ["", ""]})  # fmt: skip
+    found = SimpleNamespace(outcomes=outcomes, customers=500, named=lambda table, language: table.copy())
+    shown = summarise_outcomes(found, "en", 10)  # type: ignore[arg-type]
+    assert shown["customers_count"].isna().tolist() == shown["left_out_count"].isna().tolist() == [False, True]
+    assert "why" not in shown
+
+
+def test_a_group_of_few_is_not_drawn() -> None:
+    amounts = pd.Series([1000.0] * 4 + [60.0] * 12 + [1.0] * 300, [f"c{i:03d}" for i in range(316)])
+    tiers = classify_tiers(amounts)
+    assert len(tiers.plot(fewest=10).patches) < len(tiers.plot().patches)
+    shapes, _ = made_shapes(each=30)
+    found = classify_shapes(shapes, 4, "ward", seed=1)
+    with pytest.MonkeyPatch.context() as patch:
+        few = found.sizes.assign(customers_count=[30, 30, 30, 4])
+        patch.setattr(type(found), "sizes", property(lambda self: few))
+        drawn = found.plot(fewest=10)
+    texts = " ".join(text.get_text() for text in drawn.get_figure().findobj(match=lambda a: hasattr(a, "get_text")))
+    assert "(few)" in texts and texts.count("%") == 3
 
 
 def test_rules_of_few_are_left_out_and_the_largest_group_is_named() -> None:

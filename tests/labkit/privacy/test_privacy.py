@@ -33,6 +33,41 @@ def test_key_is_made_once_for_its_owner_only(tmp_path: Path) -> None:
         privacy.read_key(path)
 
 
+def test_a_key_does_not_travel_with_the_data(tmp_path: Path) -> None:
+    data, reports = tmp_path / "store", tmp_path / "reports"
+    for folder in (data, reports):
+        folder.mkdir()
+        with pytest.raises(privacy.KeyFileError, match=rf"k\.key lies in .*{folder.name}.*keep keys elsewhere"):
+            privacy.read_key(folder / "deep" / "k.key", away_from=[data, reports])
+        assert not list(folder.iterdir()), "no key was made there"
+    (tmp_path / "link").symlink_to(data)
+    with pytest.raises(privacy.KeyFileError, match="keep keys elsewhere"):
+        privacy.read_key(tmp_path / "link" / "k.key", away_from=[data])
+    assert len(privacy.read_key(tmp_path / "k.key", away_from=[data, reports])) == 32
+    (tmp_path / "k.key").chmod(0o644)
+    with pytest.raises(privacy.KeyFileError, match="others can read this key"):
+        privacy.read_key(tmp_path / "k.key")
+
+
+def test_a_rotated_key_leaves_a_way_from_old_to_new_for_its_owner(tmp_path: Path) -> None:
+    data, ids = tmp_path / "store", [f"C{i:07d}" for i in range(20)]
+    data.mkdir()
+    old, new, mapping = tmp_path / "old.key", tmp_path / "new.key", tmp_path / "old_to_new.csv"
+    with pytest.raises(privacy.KeyFileError, match="no such key to rotate"):
+        privacy.rotate_key(old, new, ids, mapping)
+    before = privacy.read_key(old)
+    with pytest.raises(privacy.KeyFileError, match="keep keys elsewhere"):
+        privacy.rotate_key(old, new, ids, data / "map.csv", away_from=[data])
+    assert not new.exists()
+    assert privacy.rotate_key(old, new, ids, mapping, away_from=[data]) == 20
+    pairs = pd.read_csv(mapping, encoding="utf-8-sig").set_index("old")["new"].to_dict()
+    assert pairs == {privacy.pseudonym(i, before): privacy.pseudonym(i, privacy.read_key(new)) for i in ids}
+    assert not set(pairs) & set(pairs.values()) and not any(i in mapping.read_text(encoding="utf-8") for i in ids)
+    assert stat.S_IMODE(mapping.stat().st_mode) == stat.S_IMODE(new.stat().st_mode) == 0o600
+    with pytest.raises(privacy.KeyFileError, match="is there already"):
+        privacy.rotate_key(old, new, ids, tmp_path / "other.csv")
+
+
 @given(st.text())
 def test_a_mask_never_shows_more_than_its_form(value: str) -> None:
     masked = privacy.mask(value)
