@@ -2,6 +2,8 @@
 PYTHON ?=
 BIN := .venv/bin
 READY := .venv/.ready
+# Each takes a core and up to 3 GB.
+WORKERS ?= 2
 SAMPLE := data/sample/manifest.json
 
 .PHONY: help setup report test check bench lab lock clean
@@ -27,7 +29,7 @@ report: $(SAMPLE)
 	@$(BIN)/labkit report --data data/sample --out reports
 
 test: $(SAMPLE)
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest -n $(WORKERS) --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	$(BIN)/ruff check .

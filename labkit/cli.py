@@ -4,21 +4,27 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import signal
 import sys
 import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
+import duckdb
+
 import labkit
 from labkit import terms
+from labkit.engine import EngineError
 from labkit.intake import intake as intake_files
 from labkit.intake.findings import CheckResult, IntakeError, LayoutError
 from labkit.intake.formats import FORMATS, intake_format
-from labkit.store import StoreError, write_whole
+from labkit.store import StoreError, unfinished, write_whole
 
 #: Marks around what is generated in a Markdown file.
 GENERATED = ("<!-- generated: begin -->", "<!-- generated: end -->")
+#: What the engine raises when memory or disk does not suffice.
+_NO_ROOM = (duckdb.OutOfMemoryException, duckdb.IOException)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +41,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         print("stopped; nothing was published", file=sys.stderr)
         return 130
-    except (StoreError, IntakeError, ValueError, LookupError, OSError) as error:
+    except MemoryError:
+        print("labkit: not enough memory: end other programs, or use a machine that has more", file=sys.stderr)
+        return 2
+    except (StoreError, IntakeError, EngineError, ValueError, LookupError, OSError, *_NO_ROOM) as error:
         if getattr(options, "json", False):
             print(json.dumps({"error": str(error)}, ensure_ascii=False))
         print(f"labkit: {error}", file=sys.stderr)
@@ -308,10 +317,20 @@ def _refresh(options: argparse.Namespace) -> int:
 
 
 def _lists(options: argparse.Namespace) -> int:
-    from labkit import arrears, privacy
+    from labkit import privacy
 
     if options.key is None and not options.named:
         raise ValueError("give --key FILE for pseudonyms, or --named for a list that names customers")
+    key = None if options.named else privacy.read_key(options.key, away_from=[options.data, options.out])
+    # A row is a customer, by whatever name: only its owner opens the folder.
+    with unfinished(options.out, mode=0o700) as work:
+        _write_lists(options, key, work)
+    return 0
+
+
+def _write_lists(options: argparse.Namespace, key: bytes | None, work: Path) -> None:
+    from labkit import arrears
+
     with labkit.open(options.data) as lab:
         books = arrears.open_books(lab)
         model, kinds = arrears.fit_credit(lab, books, 3), arrears.late_payers(lab, books)
@@ -320,16 +339,15 @@ def _lists(options: argparse.Namespace) -> int:
             "vip": arrears.list_good_payers(lab, books, model),
         }
         names = lab.run(lab.customers.select("customer_id", "name")) if options.named else None
-    key = None if options.named else privacy.read_key(options.key, away_from=[options.data, options.out])
-    # A row is a customer, by whatever name: only its owner opens the folder.
-    options.out.mkdir(mode=0o700, parents=True, exist_ok=True)
     for name, rows in tables.items():
         for ending in ("csv", "xlsx"):
-            path = options.out / f"{name}.{ending}"
+            path = work / f"{name}.{ending}"
             arrears.write_list(rows, path, options.purpose, key=key, named=names, language=options.lang)
             path.chmod(0o600)
+    for path in sorted(work.iterdir()):
+        os.replace(path, options.out / path.name)
+    for name, rows in tables.items():
         print(f"{len(rows)} customers in {options.out / name}.csv and .xlsx")
-    return 0
 
 
 def _rotate_key(options: argparse.Namespace) -> int:

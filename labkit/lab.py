@@ -19,7 +19,7 @@ import pyarrow as pa
 from labkit import calendar, privacy, terms
 from labkit.engine import Engine, open_engine
 from labkit.schema import TABLES
-from labkit.store import DAY_PARTITIONS, DAY_TABLES, Manifest, StoreError, arrow_schema
+from labkit.store import DAY_PARTITIONS, DAY_TABLES, RECORD, Manifest, StoreError, arrow_schema
 
 _NOTEBOOK_ORDER = (*TABLES, "reactive")
 _KEPT = itertools.count()
@@ -123,7 +123,7 @@ class Lab:
     @property
     def intake_record(self) -> dict[str, Any] | None:
         """What the intake read and set aside when the store was made; None if it was not made by it."""
-        path = self.folder / "intake.json"
+        path = self.folder / RECORD
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
     def parts(self, name: str = "readings") -> list[ir.Table]:

@@ -10,14 +10,19 @@ import tempfile
 from pathlib import Path
 
 _SPILL = "labkit-spill-"
+#: Where Linux says how much memory a container has.
+_CONTAINER_LIMITS = (Path("/sys/fs/cgroup/memory.max"), Path("/sys/fs/cgroup/memory/memory.limit_in_bytes"))
 
 
 def default_memory_mb() -> int:
-    """60 % of the machine's memory [MB], so that the notebook's own data have room."""
+    """60 % of the machine's or container's memory [MB], so that the notebook's own data have room."""
     try:
         total = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     except (AttributeError, ValueError, OSError):  # Windows has no sysconf
         return 2000
+    for path in _CONTAINER_LIMITS:
+        with contextlib.suppress(OSError, ValueError):  # not there, or "max"
+            total = min(total, int(path.read_text(encoding="ascii")))
     return max(250, int(total * 0.6 / 1e6))
 
 

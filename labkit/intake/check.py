@@ -23,7 +23,7 @@ from labkit.intake.mapping import Mapping, read_mapping
 from labkit.intake.readings import READING_TABLES, take_readings
 from labkit.intake.tables import customers_of_mapping, take_table
 from labkit.schema import TABLES
-from labkit.store import About, Manifest, StoreWriter, buckets_for, is_store, write_whole
+from labkit.store import RECORD, About, Manifest, StoreWriter, buckets_for, check_replaceable, is_store, write_whole
 
 _ORDER = {name: i for i, name in enumerate((*TABLES, "reactive"))}
 
@@ -72,6 +72,8 @@ def intake(path: str | Path, out: str | Path, mapping: str | Path | None = None)
 def _take(path: Path, mapping_path: str | Path | None, out: Path | None) -> CheckResult:
     if not path.exists():
         raise IntakeError(f"{path} does not exist: name a folder of files, or one file")
+    if out is not None:
+        check_replaceable(out.absolute())  # said before the work
     mapping = _mapping(path, mapping_path)
     about = Manifest.read(path).about if is_store(path) else mapping.about
     taken, findings = open_sources(path, mapping)
@@ -179,7 +181,7 @@ def _write(writer: StoreWriter, good: dict[str, Path], result: CheckResult) -> N
 def write_record(writer: StoreWriter, result: CheckResult) -> None:
     """What was read and set aside, beside the tables; rows set aside for the owner's eyes only."""
     record = json.dumps(result.to_json(), ensure_ascii=False, indent=1)
-    write_whole(writer.folder / "intake.json", record.encode())
+    write_whole(writer.folder / RECORD, record.encode())
     if not result.quarantine:
         return
     folder = writer.folder / "quarantine"

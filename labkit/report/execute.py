@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import shutil
 import signal
 import subprocess
 from dataclasses import dataclass
@@ -16,6 +17,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError
 
 from labkit import terms
+from labkit.engine import private_spill_folder
 from labkit.findings import FINDINGS_VARIABLE
 from labkit.report.display import FIGURES_VARIABLE
 from labkit.report.reuse import parts_to_repeat
@@ -95,6 +97,10 @@ class Execution:
         notebooks = [_prepare(job, data) for job in jobs]
         folder = {"metadata": {"path": str(self.path.parent)}}
         self.client = NotebookClient(notebooks[0], timeout=_TIMEOUT_S, kernel_name="python3", resources=folder)
+        # Its temporary files, and where it is reached, lie where a next run sweeps what a killed one left.
+        private = private_spill_folder()
+        environment = environment | {"TMPDIR": str(private)}
+        self.client.create_kernel_manager().connection_file = str(private / "kernel.json")
         at = 0
         try:
             async with self.client.async_setup_kernel(env=environment, stderr=subprocess.DEVNULL):
@@ -118,6 +124,8 @@ class Execution:
             at, told = 0, f"{type(error).__name__}: {error}"
         else:
             return []
+        finally:
+            shutil.rmtree(private, ignore_errors=True)
         if len(jobs) > 1 and not self.stopped:
             return None
         # The injected cell is not the reader's: count without it.

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 import tempfile
@@ -27,7 +26,7 @@ from labkit.report.run_facts import facts_of, write_run_facts
 from labkit.report.saved import read_committed, run_name, write_committed
 from labkit.report.scrub import hide_personal
 from labkit.report.site import Site
-from labkit.store import Manifest, StoreError, swap_in, sweep_unfinished
+from labkit.store import Manifest, StoreError, swap_in, unfinished
 
 NOTEBOOKS = Path(labkit.__file__).parents[1] / "notebooks"
 _AT_ONCE = 2
@@ -118,14 +117,14 @@ def run_report(
         )
     manifest = Manifest.read(data)
     manifest.verify(data)
-    work, target = _work_folder(out), out / (run_name(manifest) + naming.suffix)
-    if naming.named:
-        work.chmod(0o700)
-    if only and (target / "findings").is_dir():  # what the others found in the run before
-        shutil.copytree(target / "findings", work / "findings")
-        for stale in [f for n in only for f in (work / "findings").glob(f"{n}.*.json")]:
-            stale.unlink()
-    try:
+    target = out / (run_name(manifest) + naming.suffix)
+    with unfinished(out) as work:
+        if naming.named:
+            work.chmod(0o700)
+        if only and (target / "findings").is_dir():  # what the others found in the run before
+            shutil.copytree(target / "findings", work / "findings")
+            for stale in [f for n in only for f in (work / "findings").glob(f"{n}.*.json")]:
+                stale.unlink()
         executions = [Execution([Job(path, language) for language in languages]) for path in paths]
         jobs = [job for one in executions for job in one.jobs]
         failures = _execute_all(executions, data, work, progress)
@@ -141,20 +140,7 @@ def run_report(
             handouts = write_account_sheets(data, work, languages, facts, naming)
         pages = _write_pages(jobs, site, failures, handouts)
         swap_in(work, target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
     return Run(target, tuple(target / page for page in pages), tuple(failures))
-
-
-def _work_folder(out: Path) -> Path:
-    """A folder beside the target, made first: what cannot be written is said before the work."""
-    work = out / f".writing-{os.getpid()}"
-    try:
-        sweep_unfinished(out, ".writing-")
-        work.mkdir(parents=True)
-    except OSError as error:
-        raise ReportError(f"{out} cannot be written to ({error.strerror}): name another folder with --out") from error
-    return work
 
 
 def _execute_all(executions: list[Execution], data: Path, work: Path, progress: bool) -> list[Failure]:

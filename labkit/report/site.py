@@ -21,7 +21,7 @@ from labkit.report.making import read_origin
 from labkit.report.naming import Naming
 from labkit.report.page import PageError, answer_of, question, render_page
 from labkit.report.run_facts import facts_of
-from labkit.store import Manifest
+from labkit.store import RECORD, Manifest
 
 
 @dataclass(frozen=True)
@@ -115,5 +115,5 @@ def _question_if_any(notebook: nbformat.NotebookNode, language: terms.Language) 
 
 
 def _read_record(data: Path) -> dict[str, Any] | None:
-    path = data / "intake.json"
+    path = data / RECORD
     return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None

@@ -18,13 +18,14 @@ from labkit.store.layout import (
     day_rows,
     time_column,
 )
-from labkit.store.manifest import About, Manifest, StoreError, TableEntry, is_store
-from labkit.store.swap import swap_in, sweep_unfinished
-from labkit.store.writer import StoreWriter, write_whole
+from labkit.store.manifest import RECORD, About, Manifest, StoreError, TableEntry, is_store
+from labkit.store.swap import swap_in, sweep_unfinished, unfinished
+from labkit.store.writer import StoreWriter, check_replaceable, write_whole
 
 __all__ = [
     "DAY_PARTITIONS",
     "DAY_TABLES",
+    "RECORD",
     "SLOTS",
     "SLOT_COLUMNS",
     "About",
@@ -35,10 +36,12 @@ __all__ = [
     "arrow_schema",
     "bucket_of",
     "buckets_for",
+    "check_replaceable",
     "day_rows",
     "is_store",
     "swap_in",
     "sweep_unfinished",
     "time_column",
+    "unfinished",
     "write_whole",
 ]

@@ -11,6 +11,8 @@ from typing import Any
 import numpy as np
 
 MANIFEST = "manifest.json"
+#: What the intake read and set aside; beside the tables.
+RECORD = "intake.json"
 FORMAT = 1
 
 
@@ -50,6 +52,7 @@ class Manifest:
     buckets: int
     tables: dict[str, TableEntry]
     digest: str
+    beside: tuple[dict[str, Any], ...] = ()
 
     @classmethod
     def read(cls, folder: Path) -> Manifest:
@@ -58,7 +61,7 @@ class Manifest:
         Raises
         ------
         StoreError
-            If there is none, it cannot be read, or it is of another format.
+            If there is none, it cannot be read, is not as it was written, or is of another format.
         """
         path = Path(folder) / MANIFEST
         if not path.is_file():
@@ -76,7 +79,9 @@ class Manifest:
             tables = {
                 n: TableEntry(t["rows"], tuple(t["files"]), t["first"], t["last"]) for n, t in raw["tables"].items()
             }
-            return cls(about, raw["buckets"], tables, raw["digest"])
+            if "seal" in raw and raw["seal"] != seal_of(raw):
+                raise StoreError(f"{path} is not what was written (seal differs): make the store anew from its source")
+            return cls(about, raw["buckets"], tables, raw["digest"], tuple(raw.get("beside", ())))
         except (ValueError, KeyError, TypeError, AttributeError) as error:
             raise StoreError(
                 f"{path} cannot be read ({type(error).__name__}): make the store anew from its source"
@@ -99,15 +104,14 @@ class Manifest:
         StoreError
             Naming the first file that is missing or differs.
         """
-        for entry in self.tables.values():
-            for file in entry.files:
-                path = Path(folder) / file["path"]
-                if not path.is_file():
-                    raise StoreError(f"{path} is missing: make the store anew from its source")
-                if path.stat().st_size != file["bytes"] or file_sha256(path) != file["sha256"]:
-                    raise StoreError(
-                        f"{path} is not what was written (sha256 differs): make the store anew from its source"
-                    )
+        for file in (*self.beside, *(file for entry in self.tables.values() for file in entry.files)):
+            path = Path(folder) / file["path"]
+            if not path.is_file():
+                raise StoreError(f"{path} is missing: make the store anew from its source")
+            if path.stat().st_size != file["bytes"] or file_sha256(path) != file["sha256"]:
+                raise StoreError(
+                    f"{path} is not what was written (sha256 differs): make the store anew from its source"
+                )
 
 
 def _day(moment: str, *, last: bool) -> str:
@@ -121,6 +125,12 @@ def _day(moment: str, *, last: bool) -> str:
 def is_store(folder: Path) -> bool:
     """Whether a folder is a labkit store."""
     return (Path(folder) / MANIFEST).is_file()
+
+
+def seal_of(manifest: dict[str, Any]) -> str:
+    """Digest of all that a manifest says, but for the seal itself."""
+    said = {name: value for name, value in manifest.items() if name != "seal"}
+    return hashlib.sha256(json.dumps(said, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
 
 
 def file_sha256(path: Path) -> str:

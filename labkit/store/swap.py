@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import errno
 import os
 import re
 import shutil
+import signal
 import sys
+import threading
+from collections.abc import Iterator
 from pathlib import Path
 
 from labkit.engine import is_running
+from labkit.store.manifest import StoreError
 
 _REPLACED = re.compile(r"\.(?P<target>.+)\.replaced-(?P<owner>\d+)")
+_WRITING = ".writing-"
+#: Tries to put a folder in its place while other runs do the same.
+_TRIES = 50
 # linux/fs.h and fcntl.h
 _EXCHANGE, _HERE = 2, -100
 
@@ -23,19 +32,70 @@ def swap_in(folder: Path, target: Path) -> None:
     folder or the new one there. Elsewhere there is a moment between two renames;
     `sweep_unfinished` puts back what such a kill left aside.
     """
-    if target.exists() and _exchange(folder, target):
-        shutil.rmtree(folder, ignore_errors=True)  # it holds the old content now
-        return
+    with _to_the_end():
+        _swap_in(folder, target)
+
+
+def _swap_in(folder: Path, target: Path) -> None:
     old = target.parent / f".{target.name}.replaced-{os.getpid()}"
-    if target.exists():
-        os.rename(target, old)
+    for _ in range(_TRIES):
+        if target.exists() and _exchange(folder, target):
+            shutil.rmtree(folder, ignore_errors=True)  # it holds the old content now
+            return
+        try:
+            if target.exists():
+                os.rename(target, old)
+            os.rename(folder, target)
+        except OSError as error:
+            # Another run may have put its own there, or moved it away, just now.
+            if error.errno in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOENT) and folder.exists():
+                if target.exists():
+                    shutil.rmtree(old, ignore_errors=True)
+                continue
+            if old.exists():
+                os.rename(old, target)
+            raise
+        shutil.rmtree(old, ignore_errors=True)
+        return
+    raise StoreError(f"{target} is being replaced by other runs all the time: end those, then try again")
+
+
+@contextlib.contextmanager
+def _to_the_end() -> Iterator[None]:
+    """Ctrl-C comes too late for what takes a moment: who stops a run is told that nothing was published."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM)}
     try:
-        os.rename(folder, target)
-    except OSError:
-        if old.exists():
-            os.rename(old, target)
-        raise
-    shutil.rmtree(old, ignore_errors=True)
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+@contextlib.contextmanager
+def unfinished(parent: Path, mode: int = 0o777) -> Iterator[Path]:
+    """A folder for what is being made, beside where it will stand; gone at the end, whatever happens.
+
+    What killed runs left there is swept first.
+
+    Raises
+    ------
+    StoreError
+        If it cannot be made: what cannot be written is said before the work.
+    """
+    work = parent / f"{_WRITING}{os.getpid()}"
+    try:
+        sweep_unfinished(parent, _WRITING)
+        parent.mkdir(mode, parents=True, exist_ok=True)
+        work.mkdir(mode)
+    except OSError as error:
+        raise StoreError(f"{parent} cannot be written to ({error.strerror}): name another folder with --out") from error
+    try:
+        yield work
+    finally:
+        shutil.rmtree(work, ignore_errors=True)
 
 
 def sweep_unfinished(parent: Path, prefix: str) -> None:

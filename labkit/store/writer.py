@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from labkit.store.layout import arrow_schema, time_column
-from labkit.store.manifest import FORMAT, MANIFEST, About, StoreError, file_sha256
+from labkit.store.manifest import FORMAT, MANIFEST, RECORD, About, StoreError, file_sha256, seal_of
 from labkit.store.swap import swap_in, sweep_unfinished
 
 _ROWS_A_GROUP = 65_536
@@ -118,10 +118,7 @@ class StoreWriter:
         path = self.folder / opened.path
         with path.open("rb") as file:
             os.fsync(file.fileno())
-        size = path.stat().st_size
-        self._files[table].append(
-            {"path": opened.path, "rows": opened.rows, "bytes": size, "sha256": file_sha256(path)}
-        )
+        self._files[table].append({"path": opened.path, "rows": opened.rows} | _facts_of(path))
 
     def _publish(self) -> None:
         for table in list(self._files):
@@ -133,15 +130,24 @@ class StoreWriter:
             tables[name] = {"rows": sum(file["rows"] for file in files), "first": first, "last": last, "files": files}
         about = self.about.__dict__ | {"sources": list(self.about.sources)}
         content = json.dumps([about, tables, self.buckets], sort_keys=True, ensure_ascii=False)
-        manifest = {
+        manifest: dict[str, Any] = {
             "labkit_store": FORMAT,
             "about": about,
             "buckets": self.buckets,
             "digest": hashlib.sha256(content.encode()).hexdigest(),
             "tables": tables,
         }
+        record = self.folder / RECORD
+        if record.is_file():
+            manifest["beside"] = [{"path": RECORD} | _facts_of(record)]
+        manifest["seal"] = seal_of(manifest)
         write_whole(self.folder / MANIFEST, json.dumps(manifest, ensure_ascii=False, indent=1).encode() + b"\n")
         swap_in(self.folder, self.target)
+
+
+def _facts_of(path: Path) -> dict[str, Any]:
+    """What tells whether a file is as it was written."""
+    return {"bytes": path.stat().st_size, "sha256": file_sha256(path)}
 
 
 def check_replaceable(target: Path) -> None:

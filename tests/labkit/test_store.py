@@ -9,7 +9,10 @@ import pyarrow.parquet as pq
 import pytest
 
 import labkit
+from labkit.intake import intake
 from labkit.store import Manifest, StoreError, StoreWriter, bucket_of, day_rows
+
+from .intake.conftest import Folder
 
 
 def write_small(folder: Path, ids: tuple[str, ...] = ("A", "B")) -> None:
@@ -51,13 +54,29 @@ def test_a_store_replaces_a_store_but_nothing_else(tmp_path: Path) -> None:
 
 
 def test_a_flipped_bit_is_noticed_and_named(tmp_path: Path) -> None:
-    write_small(tmp_path / "store")
-    path = tmp_path / "store" / "customers.parquet"
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 1
-    path.write_bytes(bytes(content))
-    with pytest.raises(StoreError, match=r"customers\.parquet is not what was written"):
-        labkit.open(tmp_path / "store")
+    """In every kind of file, wherever it is."""
+    store = tmp_path / "store"
+    intake(Folder(tmp_path / "exports").path, store)
+    files = [
+        "manifest.json",
+        "intake.json",
+        "customers.parquet",
+        "bills.parquet",
+        *store.glob("readings/*/*/*.parquet"),
+    ]
+    rng = np.random.default_rng(8)
+    for path in (store / name for name in files):
+        whole = path.read_bytes()
+        for place, bit in zip(rng.integers(0, len(whole), 40), rng.integers(0, 8, 40)):
+            spoilt = bytearray(whole)
+            spoilt[place] ^= 1 << bit
+            path.write_bytes(spoilt)
+            if path.suffix == ".json" and b'"seal"' not in spoilt:
+                continue  # nothing but the word itself is spoilt
+            with pytest.raises(StoreError, match=rf"{path.name}.* make the store anew|store format|sha256 differs"):
+                labkit.open(store)
+        path.write_bytes(whole)
+    labkit.open(store).close()
 
 
 def test_a_missing_file_and_another_format_are_named(tmp_path: Path) -> None:

@@ -66,3 +66,20 @@ def test_the_next_run_sweeps_what_a_kill_left_over(tmp_path: Path, dead: int) ->
     sweep_unfinished(tmp_path, ".store.writing-")
     assert content(tmp_path / "store") == "new"
     assert {path.name for path in tmp_path.iterdir()} == {"store", ".store.writing-1"}
+
+
+@pytest.mark.parametrize("in_one_step", [True, False])
+def test_another_run_may_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool) -> None:
+    if not in_one_step:
+        monkeypatch.setattr(swap, "_exchange", lambda one, other: False)
+    rename, late = os.rename, []
+
+    def rename_late(source: Path, target: Path) -> None:
+        if not late and target.name == "store":  # just before, the other run puts its own there
+            late.append(make(tmp_path / "store", "theirs"))
+        rename(source, target)
+
+    monkeypatch.setattr(os, "rename", rename_late)
+    swap_in(make(tmp_path / "work", "ours"), tmp_path / "store")
+    assert late and content(tmp_path / "store") == "ours"
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]

@@ -16,6 +16,7 @@ import pytest
 
 import labkit
 from labkit import engine
+from labkit.engine import private
 
 
 def test_the_engine_reads_its_folders_and_nothing_else(tmp_path: Path) -> None:
@@ -141,3 +142,14 @@ def test_ctrl_c_stops_a_query_and_the_engine_goes_on() -> None:
         took = time.monotonic() - sent
     assert line == "stopped [(42,)]"
     assert took < 5, "far beyond the second that is promised; the benchmark measures it"
+
+
+@pytest.mark.parametrize(("said", "expected_mb"), [("1000000000", 600), ("max", None), ("9223372036854771712", None)])
+def test_a_container_has_less_memory_than_its_machine(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, said: str, expected_mb: int | None
+) -> None:
+    limit = tmp_path / "memory.max"
+    monkeypatch.setattr(private, "_CONTAINER_LIMITS", (tmp_path / "none", limit))
+    whole = private.default_memory_mb()
+    limit.write_text(said + "\n", encoding="ascii")
+    assert private.default_memory_mb() == (expected_mb or whole)

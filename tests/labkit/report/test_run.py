@@ -51,7 +51,7 @@ def test_what_cannot_work_is_said_before_the_work(small_sample: Path, tmp_path: 
     with pytest.raises(ReportError, match="no notebook 77"):
         run_report(small_sample, tmp_path / "out", only=["77"], progress=False)
     (tmp_path / "file").write_text("x", encoding="utf-8")
-    with pytest.raises(ReportError, match="cannot be written to"):
+    with pytest.raises(StoreError, match="cannot be written to"):
         run_report(small_sample, tmp_path / "file" / "out", progress=False)
     assert not (tmp_path / "out").exists()
 
