@@ -39,7 +39,7 @@ class StoppableBackend(Backend):
         listed = ", ".join("'" + f"{root}/{file}".replace("'", "''") + "'" for file in files)
         types = ", ".join(f"'{column}': {_SQL_TYPES[kind]}" for column, kind in partitions.items())
         hive = f", hive_partitioning=true, hive_types={{{types}}}" if partitions else ""
-        self.raw_sql(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}]{hive})')  # nosec B608 - names of our own schema, quoted paths
+        self.raw_sql(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}]{hive})')  # nosec B608 # names of our own schema, quoted paths
 
     def keep(self, name: str, expression: ir.Table) -> ir.Table:
         self._run_pre_execute_hooks(expression)

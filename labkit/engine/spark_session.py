@@ -194,7 +194,7 @@ def java_version() -> int | None:
     if program is None:
         return None
     try:
-        done = subprocess.run(  # noqa: S603  # nosec B603 - the Java that Spark itself would start
+        done = subprocess.run(  # noqa: S603  # nosec B603 # the Java that Spark itself would start
             [program, "-version"], capture_output=True, text=True, check=False, timeout=60
         )
     except (OSError, subprocess.TimeoutExpired):

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from xml.parsers import expat  # nosec B407 - a document type, the way to every entity, is refused before its content is read
+from xml.parsers import expat  # nosec B407 # a document type, the way to every entity, is refused before its content is read
 
 from labkit.intake.findings import IntakeError
 
