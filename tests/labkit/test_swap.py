@@ -68,6 +68,68 @@ def test_the_next_run_sweeps_what_a_kill_left_over(tmp_path: Path, dead: int) ->
     assert {path.name for path in tmp_path.iterdir()} == {"store", ".store.writing-1"}
 
 
+def test_what_cannot_be_put_in_place_leaves_what_stood_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    make(tmp_path / "store", "old")
+    work, rename = make(tmp_path / "work", "new"), os.rename
+
+    def refuse(one: Path, other: Path) -> None:
+        if Path(one).name == "work":
+            raise PermissionError(13, "Permission denied")
+        rename(one, other)
+
+    monkeypatch.setattr(swap, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(os, "rename", refuse)
+    with pytest.raises(PermissionError):
+        swap_in(work, tmp_path / "store")
+    assert content(tmp_path / "store") == "old"
+    with pytest.raises(PermissionError):
+        swap_in(work, tmp_path / "elsewhere")
+    assert {path.name for path in tmp_path.iterdir()} == {"store", "work"}
+
+
+def test_between_two_renames_the_old_lies_where_the_next_run_finds_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make(tmp_path / "store", "old")
+    seen: list[set[str]] = []
+    rename = os.rename
+
+    def look(one: Path, other: Path) -> None:
+        rename(one, other)
+        seen.append({path.name for path in tmp_path.iterdir()})
+
+    monkeypatch.setattr(swap, "_exchange", lambda one, other: False)
+    monkeypatch.setattr(os, "rename", look)
+    swap_in(make(tmp_path / "work", "new"), tmp_path / "store")
+    assert seen[0] == {f".store.replaced-{os.getpid()}", "work"}
+    assert [path.name for path in tmp_path.iterdir()] == ["store"]
+
+
+def test_what_is_another_runs_or_nobodys_stays(tmp_path: Path, dead: int) -> None:
+    names = {
+        ".store.replaced-1",
+        ".store.writing-1",
+        ".store.writing-",
+        ".store.writing-mine",
+        ".store.replaced-x",
+        ".replaced-7",
+    }
+    for name in names:
+        make(tmp_path / name, "not ours")
+    make(tmp_path / f".a.b.replaced-{dead}", "with a dot")
+    make(tmp_path / f".store.writing-{os.getpid()}", "of ourselves, broken off")
+    sweep_unfinished(tmp_path, ".store.writing-")
+    assert {path.name for path in tmp_path.iterdir()} == names | {"a.b"}
+
+
+def test_a_system_that_cannot_exchange_two_names_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    one, other = make(tmp_path / "one", "1"), make(tmp_path / "other", "2")
+    assert not swap._exchange(one, tmp_path / "nothing")
+    monkeypatch.setattr(sys, "platform", "darwin")
+    assert not swap._exchange(one, other)
+    assert (content(one), content(other)) == ("1", "2")
+
+
 @pytest.mark.parametrize("in_one_step", [True, False])
 def test_another_run_may_come_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, in_one_step: bool) -> None:
     if not in_one_step:
