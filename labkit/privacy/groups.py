@@ -60,7 +60,7 @@ def suppress_small_cells(
     counts = shown[count].to_numpy(dtype=float)
     hidden = (counts > 0) & (counts < minimum)
     small = hidden.copy()
-    if (total and hidden.any() and counts[hidden].sum() < minimum) or (total and hidden.sum() == 1):
+    if total and hidden.any() and counts[hidden].sum() < minimum:
         rest = np.where(hidden | (counts <= 0), np.inf, counts)
         if np.isfinite(rest).any():
             hidden[int(rest.argmin())] = True
