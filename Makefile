@@ -6,13 +6,14 @@ READY := .venv/.ready
 WORKERS ?= 2
 SAMPLE := data/sample/manifest.json
 
-.PHONY: help setup report test check bench lab lock clean
+.PHONY: help setup report test check mutation bench lab lock clean
 
 help:
 	@echo "make report   set up, make the sample utility, run the notebooks, write the pages"
 	@echo "make test     set up what is missing and run the tests"
 	@echo "make lab      open the notebooks in JupyterLab"
 	@echo "make check    style, types, safety"
+	@echo "make mutation change the store, privacy and rules one thing at a time: do tests notice?"
 	@echo "make bench    measure speed and memory, renew tests/benchmarks/README.md"
 	@echo "make lock     resolve the versions anew (requirements.lock, environment.yml)"
 
@@ -38,6 +39,9 @@ check: $(READY)
 	$(BIN)/bandit --quiet --recursive --configfile pyproject.toml labkit
 	$(BIN)/python .ci/audit.py
 
+mutation: $(READY)
+	$(BIN)/python .ci/mutation.py
+
 bench: $(SAMPLE)
 	$(BIN)/python -m tests.benchmarks
 
@@ -49,4 +53,4 @@ lock: $(READY)
 	  --no-emit-index-url --no-emit-find-links --no-annotate --no-header pyproject.toml -o requirements.lock
 
 clean:
-	rm -rf data/sample reports/run-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf mutants data/sample reports/run-* .pytest_cache .mypy_cache .ruff_cache .hypothesis
