@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -236,8 +237,19 @@ def keep_finding(item: Finding, folder: Path | None = None) -> Finding:
         folder = Path(within)
     if folder is not None:
         folder.mkdir(parents=True, exist_ok=True)
-        write_whole(folder / f"{item.id}.json", json.dumps(asdict(item), ensure_ascii=False).encode())
+        write_whole(folder / f"{item.id}.json", json.dumps(to_nine_digits(asdict(item)), ensure_ascii=False).encode())
     return item
+
+
+def to_nine_digits(item: dict[str, Any]) -> dict[str, Any]:
+    """Fields of a finding with floats to nine digits: the tenth differs from machine to machine.
+
+    Examples
+    --------
+    >>> to_nine_digits({"value": 2.1500000000004, "digits": 1})
+    {'value': 2.15, 'digits': 1}
+    """
+    return {name: float(f"{value:.9g}") if isinstance(value, float) else value for name, value in item.items()}
 
 
 def read_findings(folder: Path) -> Findings:

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import labkit
-from labkit.findings import FINDINGS_VARIABLE, Finding, Findings, read_findings
+from labkit.findings import FINDINGS_VARIABLE, Finding, Findings, read_findings, to_nine_digits
 from labkit.lab import Lab
 from labkit.store import Manifest, write_whole
 
@@ -70,9 +70,8 @@ def data_facts(manifest: Manifest) -> dict[str, Any]:
 
 
 def _plain(item: dict[str, Any]) -> dict[str, Any]:
-    """Without what is empty, floats to nine digits: the tenth differs from machine to machine."""
-    short = {k: float(f"{v:.9g}") if isinstance(v, float) else v for k, v in item.items()}
-    return {k: v for k, v in short.items() if v is not None and v != ""} | {
+    """Without what is empty, floats to nine digits."""
+    return {k: v for k, v in to_nine_digits(item).items() if v is not None and v != ""} | {
         "unit_en": item["unit_en"],
         "unit_zh": item["unit_zh"],
     }

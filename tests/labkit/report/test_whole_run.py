@@ -79,7 +79,11 @@ def watch(arguments: list[str], work: Path, temporary: dict[str, int]) -> str:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         while process.poll() is None:
-            for path in [*(work / "tmp").iterdir(), *(work / "home").rglob("kernel-*.json")]:
+            for path in [
+                *(work / "tmp").iterdir(),
+                *(work / "tmp").glob("*/kernel*.json"),
+                *(work / "home").rglob("kernel-*.json"),
+            ]:
                 try:
                     temporary[path.name] = stat.S_IMODE(path.stat().st_mode) | temporary.get(path.name, 0)
                 except FileNotFoundError:
@@ -154,10 +158,11 @@ def audit(page: Path) -> int:
             counts = np.array([float(row[column]) if row[column] else np.nan for row in rows])
             assert not ((counts > 0) & (counts < 10)).any(), (page.name, name, "a count of few")
             seen += 1
-            # Which rows are parts of a whole: those whose share is their count of one and the same number.
+            # Which rows are parts of a whole: several whose share is their count of one and the same number.
             shares = [i for i, title in enumerate(head) if title in ("Share [%]", "占比 [%]", "份额 [%]")]
             whole = {round(n / float(row[shares[0]]) * 100, 2) for n, row in zip(counts, rows) if n > 0 and shares and row[shares[0]]}  # fmt: skip
-            rest = next(iter(whole)) - np.nansum(counts) if len(whole) == 1 else 0.0
+            several = (counts > 0).sum() > 1
+            rest = next(iter(whole)) - np.nansum(counts) if several and len(whole) == 1 else 0.0
             if rest > 0.5:
                 hidden = int(np.isnan(counts).sum())
                 assert rest >= 10, (page.name, name, f"{rest:.0f} more follow from the whole")
