@@ -9,8 +9,9 @@ import pyarrow.parquet as pq
 
 from labkit import engine
 from labkit.intake.ledger import Taken, conflict_rule, daily_rule, interval_rule, reference_rule
+from labkit.intake.records import NOTHING, Records
 from labkit.intake.rows import Judged
-from labkit.intake.spool import NOTHING, Records, Spool, daily_totals, judge_duplicates, to_day_rows
+from labkit.intake.spool import Spool, daily_totals, judge_duplicates, to_day_rows
 from labkit.store import StoreWriter, bucket_of, buckets_for
 
 READING_TABLES = ("readings", "reactive")

@@ -6,91 +6,18 @@ in the engine's private folder, so that memory holds one such part at a time.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import overload
 
 import numpy as np
-import numpy.typing
 import pyarrow as pa
 
+from labkit.intake.records import NOTHING, TYPES, Records, is_one_value
 from labkit.store import day_rows
 
-NOTHING = np.iinfo(np.int32).min
 #: More months since 1970 than any reading has.
 _MONTHS = 10_000
-_TYPES = {
-    "customer": "i4",
-    "minute": "i4",  # since 1970
-    "wh": "i4",
-    "varh": "i4",
-    "line": "i8",
-    "file": "i2",
-    "interval": "i2",  # 0 where it follows from the times
-}
-
-
-@dataclass(frozen=True, eq=False)
-class Records:
-    """Readings, a column each of `customer` (its place among the ids), `minute` since 1970, `wh`, `varh`, `line`, `file`, `interval`.
-
-    Columns of one value (stride 0) cost no memory.
-
-    Examples
-    --------
-    >>> records = Records.of(2, customer=[3, 1], minute=[0, 60], wh=[5, 7], line=[1, 2])
-    >>> records["wh"].tolist(), records[records["customer"] == 1]["minute"].tolist(), len(records)
-    ([5, 7], [60], 2)
-    """
-
-    columns: dict[str, np.ndarray]
-
-    @classmethod
-    def of(cls, rows: int, **columns: np.typing.ArrayLike) -> Records:
-        """From columns, or one value for all rows; what is not given is nothing."""
-        given = {"varh": NOTHING, "wh": NOTHING, "file": 0, "interval": 0} | columns
-        made = {name: np.asarray(given[name]).astype(kind, copy=False) for name, kind in _TYPES.items()}
-        return cls({name: np.broadcast_to(column, rows) for name, column in made.items()})
-
-    @classmethod
-    def joined(cls, parts: Sequence[Records]) -> Records:
-        """Several one after the other."""
-        if len(parts) == 1:
-            return parts[0]
-        if not parts:
-            return cls.of(0, customer=0, minute=0, line=0)
-        return cls({name: _concatenate([part[name] for part in parts]) for name in _TYPES})
-
-    def __len__(self) -> int:
-        return len(self.columns["line"])
-
-    @overload
-    def __getitem__(self, item: str) -> np.ndarray: ...
-    @overload
-    def __getitem__(self, item: np.ndarray | slice) -> Records: ...
-    def __getitem__(self, item: str | np.ndarray | slice) -> np.ndarray | Records:
-        if isinstance(item, str):
-            return self.columns[item]
-        return Records({name: _choose(column, item) for name, column in self.columns.items()})
-
-
-def _is_one_value(column: np.ndarray) -> bool:
-    return column.strides == (0,) and len(column) > 0
-
-
-def _choose(column: np.ndarray, item: np.ndarray | slice) -> np.ndarray:
-    if not _is_one_value(column) or isinstance(item, slice):
-        return column[item]
-    rows = int(np.count_nonzero(item)) if item.dtype == bool else len(item)
-    return np.broadcast_to(column[0], rows)
-
-
-def _concatenate(parts: list[np.ndarray]) -> np.ndarray:
-    values = {part[0] for part in parts if _is_one_value(part)}
-    if len(values) == 1 and all(_is_one_value(part) for part in parts):
-        return np.broadcast_to(parts[0][0], sum(map(len, parts)))
-    return np.concatenate(parts)
 
 
 @dataclass
@@ -127,7 +54,7 @@ class Spool:
             self._write((int(key[first]) // _MONTHS, int(key[first]) % _MONTHS), records[first:end])
 
     def _write(self, part: tuple[int, int], records: Records) -> None:
-        single = {name: int(column[0]) for name, column in records.columns.items() if _is_one_value(column)}
+        single = {name: int(column[0]) for name, column in records.columns.items() if is_one_value(column)}
         self.parts.setdefault(part, []).append((len(records), single))
         with self._path(part).open("ab") as file:
             for name, column in records.columns.items():
@@ -141,7 +68,7 @@ class Spool:
         held, at = np.fromfile(self._path(part), dtype=np.uint8), 0
         for rows, single in self.parts[part]:
             columns = {}
-            for name, kind in _TYPES.items():
+            for name, kind in TYPES.items():
                 if name in single:
                     columns[name] = np.broadcast_to(np.array(single[name], kind), rows)
                     continue
@@ -214,7 +141,7 @@ def to_day_rows(records: Records, customers: pa.Array, value: str) -> pa.Table |
         Sorted by customer and time, without duplicates.
     value : {"wh", "varh"}
     """
-    if _is_one_value(records[value]) and records[value][0] == NOTHING:
+    if is_one_value(records[value]) and records[value][0] == NOTHING:
         return None
     there = records[value] != NOTHING
     records = records if there.all() else records[there]

@@ -23,7 +23,8 @@ import pyarrow.csv as pc
 from labkit import engine, privacy
 from labkit.intake.check import write_record
 from labkit.intake.findings import CheckResult, FileCount, Finding, IntakeError
-from labkit.intake.spool import Records, Spool, judge_duplicates, to_day_rows
+from labkit.intake.records import Records
+from labkit.intake.spool import Spool, judge_duplicates, to_day_rows
 from labkit.store import About, StoreWriter, bucket_of, buckets_for
 
 _INTERVAL_MIN = 15
