@@ -18,7 +18,7 @@ STOPPED = "stopped; nothing was published"
 SIGNALS = [signal.SIGINT, signal.SIGTERM]
 
 
-def stop_at_moments(
+def assert_stops_at(
     commands: Commands, start: Callable[[], int], moments: list[float], sent: signal.Signals, same: Callable[[], bool]
 ) -> None:
     """Stops runs after some seconds; the first that ends by itself ends this too."""
@@ -56,7 +56,7 @@ def test_intake(commands: Commands, tmp_path: Path, sent: signal.Signals) -> Non
     assert commands.run("intake", before, "--out", out)[0] == 0
     whole = content(out.parent)
     moments = moments_of(lambda: commands.run("intake", after, "--out", tmp_path / "measured"), sent)
-    stop_at_moments(
+    assert_stops_at(
         commands,
         lambda: commands.start("intake", after, "--out", out),
         moments,
@@ -71,7 +71,7 @@ def test_report(commands: Commands, small_store: Path, notebooks: Path, tmp_path
         return commands.start("report", "--data", small_store, "--out", out, "--no-progress", notebooks=notebooks)
 
     moments = moments_of(lambda: commands.end(start(tmp_path / "measured")), sent, 4)
-    stop_at_moments(commands, start, moments, sent, lambda: content(tmp_path / "out") == {})
+    assert_stops_at(commands, start, moments, sent, lambda: content(tmp_path / "out") == {})
     assert hidden(tmp_path / "out") == []
 
 
@@ -81,7 +81,7 @@ def test_report_in_the_middle_of_a_long_cell(commands: Commands, small_store: Pa
         tmp_path / "notebooks",
         "import time\nwhile True:\n    try:\n        time.sleep(60)\n    except KeyboardInterrupt:\n        pass",
     )
-    stop_at_moments(
+    assert_stops_at(
         commands,
         lambda: commands.start(
             "report", "--data", small_store, "--out", tmp_path / "out", "--no-progress", notebooks=notebooks
@@ -101,6 +101,6 @@ def test_lists(commands: Commands, sample: Path, tmp_path: Path) -> None:
     lists = {f"{name}.{ending}" for name in ("vip", "bad_payers") for ending in ("csv", "xlsx")}
     assert set(content(tmp_path / "measured")) == lists
     for sent in SIGNALS:
-        stop_at_moments(
+        assert_stops_at(
             commands, start, moments[sent == signal.SIGINT :: 2], sent, lambda: not content(tmp_path / "out")
         )
