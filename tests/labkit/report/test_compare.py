@@ -12,6 +12,7 @@ import pytest
 from bs4 import BeautifulSoup
 
 from labkit import cli
+from labkit.cli import _parser
 from labkit.findings import Finding, Findings, keep_finding
 from labkit.report.compare import CompareError, compare_runs, count_moves, read_run
 from labkit.report.compare_page import Comparison
@@ -143,9 +144,10 @@ def test_what_differs_between_runs_is_said(tmp_path: Path, second: dict[str, str
 
 
 def test_the_report_command_is_as_it_was() -> None:
-    options = cli._parser().parse_args(["report", "--only", "05", "06", "--lang", "en", "--out", "x"])
-    assert options.run is cli._report and options.only == ["05", "06"] and options.lang == ["en"]
-    assert cli._parser().parse_args(["report"]).out == Path("reports")
+    options = _parser().parse_args(["report", "--only", "05", "06", "--lang", "en", "--out", "x"])
+    assert options.run is not _parser().parse_args(["report", "compare", "old", "new"]).run
+    assert options.only == ["05", "06"] and options.lang == ["en"]
+    assert _parser().parse_args(["report"]).out == Path("reports")
 
 
 def test_what_two_runs_tell_of_a_few_customers_is_withheld(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
