@@ -124,7 +124,7 @@ def test_one_table_gives_nothing_of_another_away() -> None:
 def attack_linked(shown: dict[str, pd.DataFrame], people: pd.DataFrame, minimum: int = 10) -> None:
     """One who has both tables and the number and energy of all cannot tell what had to be hidden."""
     names = list(shown)
-    inner = people.fillna({name: "none" for name in names}).groupby(names)["energy_kwh"].agg(["size", "sum"]).reset_index()
+    inner = people.fillna(dict.fromkeys(names, "none")).groupby(names)["energy_kwh"].agg(["size", "sum"]).reset_index()
     for column, size in (("customers_count", "size"), ("energy_kwh", "sum")):
         values, sums, unknown, needs = inner[size].tolist(), [], [True] * len(inner), {}
         for name in names:
@@ -137,7 +137,9 @@ def attack_linked(shown: dict[str, pd.DataFrame], people: pd.DataFrame, minimum:
                 few = row["customers_count"] < minimum
                 if column == "customers_count" and few:
                     needs[cell] = float(minimum)
-                elif column == "energy_kwh" and not privacy.amount_may_be_shown(row["customers_count"], row["largest_share"]):
+                elif column == "energy_kwh" and not privacy.amount_may_be_shown(
+                    row["customers_count"], row["largest_share"]
+                ):
                     needs[cell] = row["energy_kwh"] * (1 + 0.1 * row["largest_share"])
         values.append(sum(inner[size].tolist()))
         sums.append((len(values) - 1, list(range(len(inner)))))
