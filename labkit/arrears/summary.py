@@ -28,14 +28,11 @@ TRUSTED = ("A", "B", "C")
 def summarise_ages(ages: pd.DataFrame, fewest: int) -> pd.DataFrame:
     """Debts by age as a report may show them: counts of few, and money that one account dominates, are missing."""
     told = ages.drop(columns="largest_share").copy()
-    open_ = [
-        fewest <= 1 or privacy.amount_may_be_shown(int(n), top)
-        for n, top in zip(ages["customers_count"], ages["largest_share"], strict=True)
-    ]
-    told["open_yuan"] = told["open_yuan"].where(open_)
-    if sum(open_) != len(open_):  # shares would give away what is hidden
+    hidden = privacy.hide_amounts(ages["open_yuan"], ages) if fewest > 1 else np.zeros(len(ages), dtype=bool)
+    told["open_yuan"] = told["open_yuan"].where(~hidden)
+    if hidden.any():  # shares would give away what is hidden
         told = told.drop(columns="share")
-    if not any(open_):
+    if hidden.any() and hidden[ages["customers_count"].to_numpy() > 0].all():
         told = told.drop(columns="open_yuan")
     return privacy.suppress_small_cells(
         told,
@@ -189,7 +186,7 @@ def summarise_steps(plan: RecoveryPlan, fewest: int) -> pd.DataFrame:
     table["from_month"] = table["from_month"].fillna(f"{plan.date:%Y-%m}")
     told = table.groupby(["next_step", "from_month"]).size().rename("customers_count").reset_index()
     told = told.sort_values(["customers_count", "next_step"], ascending=[False, True], ignore_index=True)
-    return privacy.suppress_small_cells(told, count="customers_count", values=[], minimum=fewest, total=False)
+    return privacy.suppress_small_cells(told, count="customers_count", values=[], minimum=fewest)
 
 
 def tell_losses(forecast: LossForecast, lost: Estimate, reserve: Estimate, billed_yuan: float) -> pd.DataFrame:
@@ -245,7 +242,7 @@ def summarise_ways(plan: RecoveryPlan, fewest: int) -> pd.DataFrame:
     counts["way"] = counts["way"].where(counts["customers_count"] >= fewest, "other_ways")
     told = counts.groupby(["kind", "way"], sort=False)["customers_count"].sum().reset_index()
     told = told.sort_values(["kind", "customers_count"], ascending=[True, False], ignore_index=True)
-    return privacy.suppress_small_cells(told, count="customers_count", values=[], minimum=fewest, total=False)
+    return privacy.suppress_small_cells(told, count="customers_count", values=[], minimum=fewest)
 
 
 def loss_shares(forecast: LossForecast, billed_yuan: float) -> tuple[Estimate, Estimate]:

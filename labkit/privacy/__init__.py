@@ -9,6 +9,7 @@ data.
 from labkit.privacy.cells import hide_cells, round_counts, suppress_cross_table
 from labkit.privacy.groups import (
     amount_may_be_shown,
+    hide_amounts,
     hide_near_whole,
     largest_dominate,
     suppress_groups,
@@ -26,6 +27,7 @@ __all__ = [
     "MIN_CUSTOMERS_RESIDENTIAL",
     "KeyFileError",
     "amount_may_be_shown",
+    "hide_amounts",
     "hide_cells",
     "hide_near_whole",
     "largest_dominate",

@@ -131,6 +131,39 @@ def largest_dominate(
     return bool(sizes[:count].sum() > share * total or total - sizes[:2].sum() < p * sizes[0])
 
 
+def hide_amounts(
+    amounts: pd.Series, groups: pd.DataFrame, *, residential: Sequence[bool] | None = None, also: np.ndarray | None = None
+) -> np.ndarray:
+    """Which amounts of groups to hide beside their total: by the 15/15 rule, and where one could be worked out.
+
+    Parameters
+    ----------
+    amounts : Series
+        Energy or money of each group; missing counts as none.
+    groups : DataFrame
+        ``customers_count`` and ``largest_share`` of the largest customer in each amount.
+    residential : sequence of bool, optional
+        Groups of homes, whose amounts need 100 customers.
+    also : ndarray of bool, optional
+        Others to hide in any case.
+
+    Examples
+    --------
+    >>> ages = pd.DataFrame({"customers_count": [90, 4, 60], "largest_share": [0.05, 0.9, 0.1]})
+    >>> hide_amounts(pd.Series([9e4, 1e4, 2e4]), ages)
+    array([False,  True,  True])
+    """
+    known = amounts.fillna(0.0).to_numpy(dtype=float)
+    closed = ~_may_show_amounts(groups, residential) & (groups["customers_count"].to_numpy() > 0)
+    closed = closed if also is None else closed | also
+    # How much larger a hidden amount must seem possible, for its largest customer's sake.
+    doubt = np.nan_to_num(MIN_DOUBT_AMOUNT * groups["largest_share"].to_numpy(dtype=float) * known)
+    whole = [(len(known), list(range(len(known))))]
+    return hide_cells(
+        np.append(known, known.sum()), whole, hidden=np.append(closed, False), slack=np.append(doubt, 0.0)
+    )[:-1]
+
+
 def suppress_groups(
     groups: pd.DataFrame, *, residential: Sequence[bool] | None = None, minimum: int = MIN_CUSTOMERS
 ) -> pd.DataFrame:
@@ -156,11 +189,9 @@ def suppress_groups(
     if minimum <= 1:
         return groups.drop(columns="largest_share")
     sums = [(len(groups), list(range(len(groups))))]
-    counts, amounts = (np.append(x, x.sum()) for x in (groups["customers_count"], groups["energy_kwh"].fillna(0.0)))
-    few = hide_cells(counts, sums, minimum=minimum)[:-1]
-    closed = np.append(few | ~_may_show_amounts(groups, residential), False)
-    doubt = np.append(_doubt_wanted(groups), 0.0)
-    closed = hide_cells(amounts, sums, hidden=closed, slack=doubt)[:-1]
+    counts = groups["customers_count"]
+    few = hide_cells(np.append(counts, counts.sum()), sums, minimum=minimum)[:-1]
+    closed = hide_amounts(groups["energy_kwh"], groups, residential=residential, also=few)
     return _hide(groups, few, closed)
 
 

@@ -189,5 +189,5 @@ def summarise_declared(found: DeclaredSeen, language: terms.Language, fewest: in
         listed_count=table["listed_count"].astype(float).where(~few), listed_share=table["listed_share"].where(~few)
     )
     return privacy.suppress_small_cells(
-        hidden, count="customers_count", values=["listed_count", "listed_share"], minimum=fewest, total=False
+        hidden, count="customers_count", values=["listed_count", "listed_share"], minimum=fewest
     )

@@ -12,7 +12,9 @@ from labkit.service.siting import Siting, site_centres, travel_minutes
 from labkit.service.tickets import Contacts
 
 
-def hide_few(frame: pd.DataFrame, fewest: int, count: str = "customers_count", *, keep: int = 1) -> pd.DataFrame:
+def hide_few(
+    frame: pd.DataFrame, fewest: int, count: str = "customers_count", *, keep: int = 1, total: bool = False
+) -> pd.DataFrame:
     """Rows that rest on fewer customers or cases have their figures missing; the first columns and the row stay.
 
     Parameters
@@ -23,9 +25,12 @@ def hide_few(frame: pd.DataFrame, fewest: int, count: str = "customers_count", *
         Column that is looked at.
     keep : int
         Columns at the beginning that are never hidden.
+    total : bool
+        Whether the rows make up a whole that is known, or shares that add up to one: then a hidden row would follow from
+        the others, and the next smallest is hidden with it.
     """
     values = [c for c in frame.columns[keep:] if c != count and pd.api.types.is_numeric_dtype(frame[c])]
-    return privacy.suppress_small_cells(frame, count=count, values=values, minimum=fewest, total=False)
+    return privacy.suppress_small_cells(frame, count=count, values=values, minimum=fewest, total=total)
 
 
 def area_demand(lab: Lab, contacts: Contacts | None, fewest: int) -> pd.DataFrame:

@@ -260,9 +260,14 @@ def test_broken_ways_are_named(tmp_path: Path, change: object, says: str) -> Non
 
 def test_pages_show_no_single_account() -> None:
     ages = pd.DataFrame({
-        "age": ["days_1_30", "days_31_60"], "customers_count": [40, 4], "bills_count": [50, 5], "open_yuan": [9e4, 1e4],
-        "share": [0.9, 0.1], "largest_share": [0.05, 0.9],
+        "age": ["not_due", "days_1_30", "days_31_60", "days_61_90"], "customers_count": [0, 40, 4, 60], "bills_count": [0, 50, 5, 70],
+        "open_yuan": [0.0, 9e4, 1e4, 2e4], "share": [0.0, 0.75, 0.08, 0.17], "largest_share": [0.0, 0.05, 0.9, 0.1],
     })  # fmt: skip
     told = arrears.summarise_ages(ages, 10)
-    assert told["open_yuan"].tolist()[0] == 9e4 and told.iloc[1, 1:].isna().all() and "share" not in told
-    assert arrears.summarise_ages(ages, 1)["open_yuan"].tolist() == [9e4, 1e4]
+    assert told.loc[2, ["customers_count", "bills_count", "open_yuan"]].isna().all() and "share" not in told
+    # The next smallest amount goes with it: from the total of all debts it would follow.
+    assert told["open_yuan"].isna().tolist() == [False, False, True, True] and told["open_yuan"].tolist()[:2] == [0, 9e4]
+    assert told["customers_count"].isna().tolist() == [False, False, True, False], "customers may stand in several ages"
+    alone = arrears.summarise_ages(ages.assign(largest_share=0.5), 10)
+    assert "open_yuan" not in alone
+    assert arrears.summarise_ages(ages, 1)["open_yuan"].tolist() == [0, 9e4, 1e4, 2e4]

@@ -329,3 +329,6 @@ def test_few_are_hidden() -> None:
         hidden["channel"].tolist() == ["a", "b"]
         and hidden.loc[1, ["tickets_count", "share", "customers_count"]].isna().all()
     )
+    whole = pd.concat([table, table.iloc[[0]].assign(channel="c", customers_count=30)], ignore_index=True)
+    assert service.hide_few(whole, 10)["share"].isna().tolist() == [False, True, False]
+    assert service.hide_few(whole, 10, total=True)["share"].isna().tolist() == [False, True, True], "shares make up one"
