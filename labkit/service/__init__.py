@@ -43,9 +43,18 @@ from labkit.service.tickets import (
     rate_contacts,
 )
 from labkit.service.topics import find_topics, mask_text
-from labkit.service.watch import cusum_chart, dispersion, individuals_chart, p_chart, run_length, u_chart
+from labkit.service.watch import (
+    LEAST_PERIODS,
+    cusum_chart,
+    dispersion,
+    individuals_chart,
+    p_chart,
+    run_length,
+    u_chart,
+)
 
 __all__ = [
+    "LEAST_PERIODS",
     "ON_SITE",
     "ServiceError",
     "agents_needed",

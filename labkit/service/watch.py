@@ -10,6 +10,9 @@ from scipy import stats
 
 from labkit.service.errors import ServiceError
 
+#: Fewer periods say nothing of what is usual.
+LEAST_PERIODS = 8
+
 
 @dataclass(frozen=True, eq=False)
 class ControlChart:
@@ -47,8 +50,10 @@ def _chart(
 
 
 def _base(n: int, baseline: int | None) -> slice:
-    if n < 8:
-        raise ServiceError(f"a control chart needs at least 8 periods, there are {n}: wait, or take shorter periods")
+    if n < LEAST_PERIODS:
+        raise ServiceError(
+            f"a control chart needs at least {LEAST_PERIODS} periods, there are {n}: wait, or take shorter periods"
+        )
     if baseline is not None and not 5 <= baseline <= n:
         raise ServiceError(f"baseline is {baseline}, expected from 5 to the {n} periods")
     return slice(0, baseline)

@@ -31,7 +31,7 @@ from .conftest import in_a_browser
 from .marked import HOSTILE, MARKS, texts_in, write_exports
 from .test_run import notebook
 
-NOTEBOOKS = ("01", "03", "05", "09")
+NOTEBOOKS = ("01", "03", "05", "07", "09")
 ABOUT = "about:\n  name_en: '<script>alert(1)</script>'\n  name_zh: '\"><img src=x onerror=alert(1)>'\n"
 #: Columns that count customers, in both languages.
 COUNTS = {"Customers", "户数", "Customers without it", "无此结果的户数", "Listed", "Key accounts"}
@@ -79,13 +79,10 @@ def watch(arguments: list[str], work: Path, temporary: dict[str, int]) -> str:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
     ) as process:  # fmt: skip
         while process.poll() is None:
-            for path in [
-                *(work / "tmp").iterdir(),
-                *(work / "tmp").glob("*/kernel*.json"),
-                *(work / "home").rglob("kernel-*.json"),
-            ]:
-                try:
-                    temporary[path.name] = stat.S_IMODE(path.stat().st_mode) | temporary.get(path.name, 0)
+            for root, pattern in (("tmp", "*"), ("tmp", "*/kernel*.json"), ("home", "**/kernel-*.json")):
+                try:  # what is looked at may be gone by now
+                    for path in (work / root).glob(pattern):
+                        temporary[path.name] = stat.S_IMODE(path.stat().st_mode) | temporary.get(path.name, 0)
                 except FileNotFoundError:
                     continue
             time.sleep(0.1)
