@@ -132,7 +132,11 @@ def largest_dominate(
 
 
 def hide_amounts(
-    amounts: pd.Series, groups: pd.DataFrame, *, residential: Sequence[bool] | None = None, also: np.ndarray | None = None
+    amounts: pd.Series,
+    groups: pd.DataFrame,
+    *,
+    residential: Sequence[bool] | None = None,
+    also: np.ndarray | None = None,
 ) -> np.ndarray:
     """Which amounts of groups to hide beside their total: by the 15/15 rule, and where one could be worked out.
 
