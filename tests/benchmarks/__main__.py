@@ -46,6 +46,12 @@ con.execute("COPY (SELECT 'C' || lpad(i::VARCHAR, 7, '0') customer_id FROM range
         Case("labkit check, store of 15.6 M hourly and 1.8 M quarter-hourly readings", f"from labkit.intake import check; check({str(SAMPLE)!r})", 15, 1500),
         Case("labkit check, CSV of 17.5 M readings", f"from labkit.intake import check; check({str(long)!r})", 15, 1500),
         Case("labkit intake, the same CSV to a store", f"from labkit.intake import intake; intake({str(long)!r}, {str(folder / 'store')!r})"),
+        Case("(make the same as Parquet)", f"import duckdb, pathlib; pathlib.Path({str(folder / 'packed')!r}).mkdir(); duckdb.sql(\"COPY (SELECT customer_id, ts::TIMESTAMP ts, kwh FROM '{long / 'readings.csv'}') TO '{folder / 'packed' / 'readings.parquet'}'\"); pathlib.Path({str(folder / 'packed' / 'customers.csv')!r}).write_bytes(pathlib.Path({str(long / 'customers.csv')!r}).read_bytes())"),
+        Case("labkit intake, the same readings as Parquet to a store", f"from labkit.intake import intake; intake({str(folder / 'packed')!r}, {str(folder / 'packed_store')!r})"),
+        *(
+            Case(f"the same {name} to day rows by DuckDB alone, nothing checked", _BARE.format(source=str(folder / where), out=str(folder / "bare.parquet")))
+            for name, where in (("CSV", "long/readings.csv"), ("Parquet", "packed/readings.parquet"))
+        ),
         Case(
             "labkit intake --format uci, 140,256 quarter-hours of 370 customers (800 MB)",
             f"intake_format('uci', source, Path({str(folder / 'uci')!r})); source.unlink()", 90, 1500,
@@ -180,6 +186,13 @@ energy, highest, minutes = by["wh"].sum(), by["wh"].max(), by["interval_min"].su
     ]  # fmt: skip
 
 
+#: What the engine itself takes for as much: no rule, no report of bad rows, no months apart, twice the same reading unseen.
+_BARE = """
+import duckdb
+slots = ", ".join(f"max(wh) FILTER (h = {{i}}) p{{i:02d}}" for i in range(24))
+rows = "SELECT customer_id, ts::DATE AS day, hour(ts) h, round(kwh * 1000)::INTEGER wh FROM '{source}'"
+duckdb.sql(f"COPY (SELECT customer_id, day, {{slots}} FROM ({{rows}}) GROUP BY ALL ORDER BY customer_id, day) TO '{out}' (COMPRESSION zstd)")
+"""
 _CUSTOMERS = "from labkit import loyalty; from tests.benchmarks.loyalty_peers import COVARIATES, make_customers; table = make_customers(1_000_000)"
 _CTRL_C = """
 import os, signal, threading
