@@ -229,19 +229,13 @@ def _without_blank(batch: pa.RecordBatch, lines: np.ndarray) -> tuple[pa.RecordB
 
 
 def _type_rule(table: str, column: Column) -> Rule:
-    kind_zh = {
-        "date": "日期",
-        "timestamp": "时间",
-        "number": "数值",
-        "integer": "整数",
-        "boolean": "是否",
-        "month": "年月",
-    }
+    kind_zh = {"date": "日期", "timestamp": "时间", "number": "数值", "integer": "整数", "boolean": "“是”或“否”"}
+    article = "an" if column.type is Type.INTEGER else "a"
     return Rule(
         f"{table}.{column.name}.type",
         (column.name,),
         lambda t: t[f"u_{column.name}"],
-        f"cannot be read as a {column.type}",
+        f"cannot be read as {article} {column.type}",
         f"无法识别为{kind_zh.get(column.type, '文本')}",
         "",
         "",

@@ -156,9 +156,15 @@ def test_every_type_has_its_word(tmp_path: Path, backend: engine.StoppableBacken
     surveys = judge(
         tmp_path, backend, "surveys.csv", "survey_id,customer_id,surveyed_on,overall", "V1,A,2025-03-01,9.5"
     )
-    words = {f.rule: (f.message_en, f.message_zh) for item in (tickets, surveys) for f in item.findings}
-    assert words["tickets.opened_at.type"] == ("cannot be read as a timestamp", "无法识别为时间")
-    assert words["surveys.overall.type"][0].startswith("cannot be read as a")
+    bills = judge(tmp_path, backend, "bills.csv", "bill_id,customer_id,period,kwh,total_yuan", "B1,A,x,1,1")
+    people = judge(tmp_path, backend, "customers.csv", "customer_id,prepaid", "A,maybe")
+    words = {f.rule: (f.message_en, f.message_zh) for item in (tickets, surveys, bills, people) for f in item.findings}
+    assert words == {
+        "tickets.opened_at.type": ("cannot be read as a timestamp", "无法识别为时间"),
+        "surveys.overall.type": ("cannot be read as an integer", "无法识别为整数"),
+        "bills.period.month": ("not a month", "不是有效月份"),
+        "customers.prepaid.type": ("cannot be read as a boolean", "无法识别为“是”或“否”"),
+    }
 
 
 def test_readings_are_judged_in_any_delimiter(tmp_path: Path, backend: engine.StoppableBackend) -> None:
@@ -291,7 +297,7 @@ def test_day_rows_of_a_store_are_judged_again(tmp_path: Path, backend: engine.St
 
     days = pa.array(np.array(["2025-03-01"] * 3, dtype="datetime64[D]"))
     values = np.full((3, 24), 1500, np.int32)
-    values[1, 5] = -1
+    values[1, 5], values[0, 7] = -1, 0  # nothing used is a reading
     missing = np.zeros(values.shape, bool)
     missing[2, 23] = True
     with StoreWriter(tmp_path / "store") as writer:
