@@ -133,11 +133,12 @@ def test_a_stopped_run_publishes_nothing(small_sample: Path, tmp_path: Path, sen
     )
     arguments = [sys.executable, "-c", code, small_sample, tmp_path / "out", folder]
     with subprocess.Popen(arguments, stderr=subprocess.PIPE, text=True) as process:
-        deadline = time.monotonic() + 30
-        while not list((tmp_path / "out").glob(".writing-*")) and time.monotonic() < deadline:
+        deadline = time.monotonic() + 150  # a busy machine may take long to begin
+        while not (begun := list((tmp_path / "out").glob(".writing-*"))) and time.monotonic() < deadline:
             time.sleep(0.1)
+        assert begun, "the run has not begun"
         time.sleep(3)
         os.kill(process.pid, sent)
-        _, said = process.communicate(timeout=30)
+        _, said = process.communicate(timeout=90)
     assert process.returncode == 130 and "stopped; nothing was published" in said
     assert not list((tmp_path / "out").iterdir())
