@@ -14,10 +14,11 @@ from labkit.dsm.individual import individual_response
 from labkit.dsm.joining import Joining, NetToGross, draw_joiners, fit_joining, net_to_gross
 from labkit.dsm.lp import ShiftPlan, solve_shift
 from labkit.dsm.orderly import OrderlyPlan, orderly_plan, warning_level
+from labkit.dsm.prepared import Prepared, prepare
 from labkit.dsm.response import Response, elasticity_matrix, fit_response, price_response
 from labkit.dsm.scenario import Programme, Scenario, read_scenario, read_scenarios
 from labkit.dsm.shapes import call_windows, clip, conserve, fill, flexible, grow, shift
-from labkit.dsm.simulate import Prepared, ScenarioResult, compare, prepare, run
+from labkit.dsm.simulate import ScenarioResult, compare, run
 from labkit.dsm.summary import (
     SYSTEM_COLUMNS,
     best_by_class,

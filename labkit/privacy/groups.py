@@ -158,10 +158,9 @@ def hide_amounts(
     array([False,  True,  True])
     """
     known = amounts.fillna(0.0).to_numpy(dtype=float)
-    closed = ~_may_show_amounts(groups, residential) & (groups["customers_count"].to_numpy() > 0)
+    closed = ~_may_show_amounts(groups, residential)
     closed = closed if also is None else closed | also
-    # How much larger a hidden amount must seem possible, for its largest customer's sake.
-    doubt = np.nan_to_num(MIN_DOUBT_AMOUNT * groups["largest_share"].to_numpy(dtype=float) * known)
+    doubt = _doubt_wanted(amounts, groups["largest_share"])
     whole = [(len(known), list(range(len(known))))]
     return hide_cells(
         np.append(known, known.sum()), whole, hidden=np.append(closed, False), slack=np.append(doubt, 0.0)
@@ -243,7 +242,7 @@ def suppress_linked_groups(
     few = hide_cells(counts, sums, published=shown, margins=whole, minimum=minimum)
     closed, doubt = few.copy(), np.zeros(len(few))
     for name, groups in tables.items():
-        doubt[places[name]] = _doubt_wanted(groups)
+        doubt[places[name]] = _doubt_wanted(groups["energy_kwh"], groups["largest_share"])
         closed[places[name]] |= ~_may_show_amounts(groups, (residential or {}).get(name))
     closed = hide_cells(amounts, sums, hidden=closed, slack=doubt, published=shown, margins=whole)
     return {name: _hide(groups, few[places[name]], closed[places[name]]) for name, groups in tables.items()}
@@ -257,15 +256,16 @@ def _totalled(inner: np.ndarray, sums: Sequence[tuple[int, list[int]]]) -> np.nd
     return whole
 
 
-def _doubt_wanted(groups: pd.DataFrame) -> np.ndarray:
+def _doubt_wanted(amounts: pd.Series, largest_share: pd.Series) -> np.ndarray:
     """How much larger a hidden amount must seem possible, for its largest customer's sake."""
-    return MIN_DOUBT_AMOUNT * (groups["largest_share"] * groups["energy_kwh"]).fillna(0.0).to_numpy(dtype=float)
+    return MIN_DOUBT_AMOUNT * (largest_share * amounts).fillna(0.0).to_numpy(dtype=float)
 
 
 def _may_show_amounts(groups: pd.DataFrame, residential: Sequence[bool] | None) -> np.ndarray:
     homes = [False] * len(groups) if residential is None else list(residential)
     kept = zip(groups["customers_count"], groups["largest_share"], homes, strict=True)
-    return np.array([amount_may_be_shown(int(n), top, residential=home) for n, top, home in kept], dtype=bool)
+    # The amount of nobody tells nothing.
+    return np.array([n == 0 or amount_may_be_shown(int(n), top, residential=home) for n, top, home in kept], dtype=bool)
 
 
 def _hide(groups: pd.DataFrame, few: np.ndarray, closed: np.ndarray) -> pd.DataFrame:

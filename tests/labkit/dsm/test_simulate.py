@@ -121,7 +121,7 @@ def test_a_rebate_by_the_kwh_is_a_transfer(ready: dsm.Prepared) -> None:
 
 
 def test_too_many_customers_are_refused(small_sample: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("labkit.dsm.simulate.MOST_CUSTOMERS", 50)
+    monkeypatch.setattr("labkit.dsm.prepared.MOST_CUSTOMERS", 50)
     with pytest.raises(dsm.DsmError, match="50 customers at most"):
         dsm.prepare(labkit.open(small_sample))
 

@@ -92,8 +92,8 @@ def test_totals_go_only_where_nothing_else_helps() -> None:
     assert usual["total"].notna().all() and usual.loc["total"].notna().all()
 
 
-def grouped_by(people: pd.DataFrame, by: str) -> pd.DataFrame:
-    found = people.groupby(by)["energy_kwh"].agg(["size", "sum", "max"]).reset_index()
+def grouped_by(people: pd.DataFrame, by: str, energy: str = "energy_kwh") -> pd.DataFrame:
+    found = people.groupby(by)[energy].agg(["size", "sum", "max"]).reset_index()
     return pd.DataFrame(
         {by: found[by], "customers_count": found["size"], "energy_kwh": found["sum"],
          "share": found["sum"] / found["sum"].sum(), "largest_share": found["max"] / found["sum"]}
@@ -121,7 +121,7 @@ def test_one_table_gives_nothing_of_another_away() -> None:
     assert whole["segment"]["customers_count"].sum() == 163
 
 
-def attack_linked(shown: dict[str, pd.DataFrame], people: pd.DataFrame, minimum: int = 10) -> None:
+def assert_nothing_follows(shown: dict[str, pd.DataFrame], people: pd.DataFrame, minimum: int = 10) -> None:
     """One who has both tables and the number and energy of all cannot tell what had to be hidden."""
     names = list(shown)
     inner = people.fillna(dict.fromkeys(names, "none")).groupby(names)["energy_kwh"].agg(["size", "sum"]).reset_index()
@@ -173,7 +173,7 @@ def test_two_tables_together_tell_no_more_than_each_may(cells: list[tuple[str, s
     if people["segment"].isna().all():
         people.loc[0, "segment"] = "x"
     tables = {name: grouped_by(people, name) for name in ("kind", "segment")}
-    attack_linked(privacy.suppress_linked_groups(tables, people), people)
+    assert_nothing_follows(privacy.suppress_linked_groups(tables, people), people)
 
 
 def test_of_two_tables_as_much_is_hidden_as_the_largest_customer_needs() -> None:
@@ -191,7 +191,7 @@ def test_of_two_tables_as_much_is_hidden_as_the_largest_customer_needs() -> None
     # 3,510 kWh must stay unknown within 351: the schools' 200 kWh do not give that room, with the shops' 360 they do.
     assert gone == {"kind": ["industry", "school", "shop"], "segment": ["public", "retail", "small"]}
     assert all(table["customers_count"].notna().all() for table in shown.values())
-    attack_linked(shown, people)
+    assert_nothing_follows(shown, people)
 
 
 @settings(max_examples=40, deadline=None, derandomize=True)

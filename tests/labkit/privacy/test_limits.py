@@ -12,6 +12,8 @@ import pytest
 
 from labkit import privacy
 
+from .test_cells import grouped_by
+
 NAN = float("nan")
 
 
@@ -189,15 +191,7 @@ def linked(energy: str = "energy_kwh") -> tuple[dict[str, pd.DataFrame], pd.Data
             energy: [50.0] * 30 + [400.0] + [2.0] * 39 + [3.0] * 120 + [1.0] * 90,
         }
     )
-
-    def grouped(by: str) -> pd.DataFrame:
-        found = people.groupby(by)[energy].agg(["size", "sum", "max"]).reset_index()
-        return pd.DataFrame(
-            {by: found[by], "customers_count": found["size"], "energy_kwh": found["sum"],
-             "share": found["sum"] / found["sum"].sum(), "largest_share": found["max"] / found["sum"]}
-        )  # fmt: skip
-
-    return {"kind": grouped("kind"), "segment": grouped("segment")}, people
+    return {name: grouped_by(people, name, energy) for name in ("kind", "segment")}, people
 
 
 @pytest.mark.parametrize("energy", ["energy_kwh", "billed_kwh"])
