@@ -47,6 +47,7 @@ class Lab:
         self.folder, self.manifest, self.backend = folder, manifest, backend
         self._asked: dict[str, ir.Table] = {}
         self._intervals: tuple[int, ...] | None = None
+        self._days: ir.Table | None = None
         for name, entry in manifest.tables.items():
             partitions = DAY_PARTITIONS if name in DAY_TABLES else {}
             files = [file["path"] for file in entry.files]
@@ -126,6 +127,28 @@ class Lab:
         path = self.folder / RECORD
         return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else None
 
+    @property
+    def in_one_part(self) -> bool:
+        """Whether `run_parts` has a single part: a small store, or an engine that takes tables of any size."""
+        return self.backend.takes_whole or self.manifest.buckets == 1
+
+    def run_parts(self, expression: ir.Table) -> Iterator[pd.DataFrame]:
+        """Result of an expression in parts that fit memory: bucket by bucket, on Spark all at once.
+
+        Parameters
+        ----------
+        expression : Table
+            On `readings` or `reactive`. What it says of a customer has to follow from this customer's day rows alone (and
+            from other tables): in each part there are only those of its own customers.
+
+        Notes
+        -----
+        For what is asked of every part alike; `parts` gives the tables themselves. Made ready for the engine once, which for
+        the features of `labkit.profiles` takes as long as the answer of a part.
+        """
+        for found in self.backend.in_parts(expression, self.manifest.buckets):
+            yield found.to_pandas()
+
     def parts(self, name: str = "readings") -> list[ir.Table]:
         """Day rows in parts that fit memory, each customer whole in one of them: bucket by bucket, on Spark all at once."""
         rows = self.table(name)
@@ -148,11 +171,19 @@ class Lab:
 
     def days(self) -> ir.Table:
         """Every day of the readings with month and day type, to be joined."""
+        if self._days is None:
+            first, last = (pd.Timestamp(day).date() for day in self.period)
+            frame = calendar.day_type_table(first, last, self.manifest.about.calendar)
+            self._days = ibis.memtable(
+                pa.table({"day": pa.array(frame["day"], pa.date32()), "day_type": pa.array(list(frame["day_type"]))})
+            )
+        return self._days
+
+    def day_type(self, day: ir.DateValue) -> ir.StringValue:
+        """Kind of day of each row's ``day``, within the period of the readings: looked up, which is faster than a join."""
         first, last = (pd.Timestamp(day).date() for day in self.period)
-        frame = calendar.day_type_table(first, last, self.manifest.about.calendar)
-        return ibis.memtable(
-            pa.table({"day": pa.array(frame["day"], pa.date32()), "day_type": pa.array(list(frame["day_type"]))})
-        )
+        kinds = list(calendar.day_type_table(first, last, self.manifest.about.calendar)["day_type"])
+        return ibis.literal(kinds, type="array<string>")[day.delta(ibis.date(first), unit="day").cast("int32")]
 
     def intervals(self) -> list[int]:
         """Metering intervals that occur [min]."""

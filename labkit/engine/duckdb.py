@@ -22,6 +22,8 @@ from ibis.backends.duckdb import Backend
 from labkit.engine.private import default_memory_mb, private_spill_folder
 from labkit.engine.stopping import run_stoppable
 
+#: The bucket that a query is held to; missing where it reads all.
+_BUCKET = "getvariable('bucket')"
 _SQL_TYPES = {"string": "VARCHAR", "int32": "INTEGER"}
 
 
@@ -39,7 +41,9 @@ class StoppableBackend(Backend):
         listed = ", ".join("'" + f"{root}/{file}".replace("'", "''") + "'" for file in files)
         types = ", ".join(f"'{column}': {_SQL_TYPES[kind]}" for column, kind in partitions.items())
         hive = f", hive_partitioning=true, hive_types={{{types}}}" if partitions else ""
-        self.raw_sql(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}]{hive})')  # nosec B608 # names of our own schema, quoted paths
+        # Worked out before the query begins: other buckets' files are not opened (see `in_parts`).
+        part = f" WHERE {_BUCKET} IS NULL OR bucket = {_BUCKET}" if "bucket" in partitions else ""
+        self.raw_sql(f'CREATE VIEW "{name}" AS SELECT * FROM read_parquet([{listed}]{hive}){part}')  # nosec B608 # names of our own schema, quoted paths
 
     def keep(self, name: str, expression: ir.Table) -> ir.Table:
         self._run_pre_execute_hooks(expression)
@@ -82,6 +86,20 @@ class StoppableBackend(Backend):
         reader = run_stoppable(self.con.interrupt, lambda: relation.to_arrow_reader(rows))
         while (batch := run_stoppable(self.con.interrupt, lambda: next(reader, None))) is not None:
             yield batch.cast(schema)
+
+    def in_parts(self, expression: ir.Table, buckets: int) -> Iterator[pa.Table]:
+        self._run_pre_execute_hooks(expression)
+        # Compiled once: for wide expressions that takes as long as a bucket's query.
+        sql, schema = self.compile(expression), expression.schema().to_pyarrow()
+        for bucket in range(buckets):
+            yield self._ask_bucket(sql, bucket).cast(schema)
+
+    def _ask_bucket(self, sql: str, bucket: int) -> pa.Table:
+        try:
+            self.raw_sql(f"SET VARIABLE bucket = {bucket}")
+            return run_stoppable(self.con.interrupt, lambda: self.con.sql(sql).to_arrow_table())
+        finally:
+            self.raw_sql("RESET VARIABLE bucket")
 
     def close(self) -> None:
         """End the engine and remove its spill folder."""

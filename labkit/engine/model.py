@@ -59,5 +59,8 @@ class Engine(Protocol):
     def batches(self, expression: ir.Table, rows: int = 1_000_000) -> Iterator[pa.RecordBatch]:
         """Result of an expression piece by piece."""
 
+    def in_parts(self, expression: ir.Table, buckets: int) -> Iterator[pa.Table]:
+        """Result of an expression bucket by bucket, day rows being those of the bucket; whole where tables of any size are."""
+
     def close(self) -> None:
         """End the engine, as far as it is ours, and remove its private folder."""

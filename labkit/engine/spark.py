@@ -120,6 +120,9 @@ class SparkBackend(Backend):
         """Result of an expression piece by piece; Spark gathers it whole first."""
         yield from self.to_pyarrow(expression).to_batches(rows)
 
+    def in_parts(self, expression: ir.Table, buckets: int) -> Iterator[pa.Table]:
+        yield self.to_pyarrow(expression)
+
     def _register_in_memory_table(self, op: ops.InMemoryTable) -> None:
         data = op.data.to_pyarrow(op.schema)
         frame = self._session.createDataFrame(data, schema=_spark_schema(op.schema))

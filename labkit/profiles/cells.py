@@ -22,17 +22,18 @@ HOURS = tuple(f"{hour:02d}" for hour in range(24))
 _UNIT = 1 << 44
 
 
-def cells(day_rows: ir.Table, days: ir.Table, interval_min: int, *, step_min: int | None = None) -> ir.Table:
+def cells(
+    lab: Lab, interval_min: int, day_rows: ir.Table | None = None, *, step_min: int | None = None
+) -> ir.Table:
     """Sums, counts and maxima of every step of the day by customer, month and day type.
 
     Parameters
     ----------
-    day_rows : Table
-        `Lab.readings`, or one of `Lab.parts`.
-    days : Table
-        `Lab.days`.
+    lab : Lab
     interval_min : int
         Metering interval of the rows taken [min].
+    day_rows : Table, optional
+        A part of the readings (`Lab.parts`); all by default, to be asked by `Lab.run_parts` where they are many.
     step_min : int, optional
         Length of a step [min], such as 60 for the hours of the day; the interval itself by default.
 
@@ -48,24 +49,33 @@ def cells(day_rows: ir.Table, days: ir.Table, interval_min: int, *, step_min: in
     exactly, so a new month touches only its own cells, and what is not asked for
     costs nothing.
     """
+    rows = lab.readings if day_rows is None else day_rows
     slots, width = SLOT_COLUMNS[: 1440 // interval_min], (step_min or interval_min) // interval_min
     steps = {f"{i:02d}": slots[i * width : (i + 1) * width] for i in range(len(slots) // width)}
-    rows = day_rows.filter(day_rows.interval_min == interval_min).inner_join(days, "day")
+    rows = rows.filter(rows.interval_min == interval_min).mutate(day_type=lab.day_type(rows.day))
     parts: dict[str, ir.Value] = {"days_metered": rows.count()}
     for number, mine in steps.items():
-        # Energy and count in one sum, which halves the work: each reading also adds one unit of `_UNIT`.
-        counted = [rows[name].cast("float64") + _UNIT for name in mine]
-        added = reduce(add, (value.fill_null(0.0) for value in counted)) if width > 1 else counted[0]
-        parts[f"c{number}"] = added.sum().fill_null(0.0)
-        parts[f"m{number}"] = _greatest(rows, mine).max()
+        if width == 1:
+            parts |= {f"c{number}": rows[mine[0]].sum().cast("int64"), f"n{number}": rows[mine[0]].count()}
+        else:
+            # Energy and count in one sum, which halves the work: each reading also adds one unit of `_UNIT`.
+            counted = (rows[name].cast("float64") + _UNIT for name in mine)
+            parts[f"c{number}"] = reduce(add, (value.fill_null(0.0) for value in counted)).sum()
+        # Of slots first: the greatest of two readings in each row takes longer than two columns' maxima.
+        parts |= {f"m_{name}": rows[name].max() for name in mine}
     table = rows.group_by([*_KEYS]).aggregate(**parts)
-    counts = {number: (table[f"c{number}"] / _UNIT).round().cast("int64") for number in steps}
-    table = table.mutate(**{f"n{number}": count for number, count in counts.items()})
+    if width > 1:
+        counts = {number: (table[f"c{number}"] / _UNIT).round().cast("int64") for number in steps}
+        table = table.mutate(
+            **{f"n{number}": count for number, count in counts.items()},
+            **{f"c{number}": table[f"c{number}"].cast("int64") - count * _UNIT for number, count in counts.items()},
+        )
     return table.select(
         *_KEYS,
         "days_metered",
-        **{f"s{number}": table[f"c{number}"].cast("int64") - table[f"n{number}"] * _UNIT for number in steps},
-        **{f"{kind}{number}": table[f"{kind}{number}"] for number in steps for kind in "nm"},
+        **{f"s{number}": table[f"c{number}"].fill_null(0) for number in steps},
+        **{f"n{number}": table[f"n{number}"] for number in steps},
+        **{f"m{number}": _greatest(table, [f"m_{name}" for name in mine]) for number, mine in steps.items()},
     )
 
 
@@ -101,11 +111,10 @@ def monthly_sums(
     if months is not None:
         rows = rows.filter(rows.month.isin(list(months)))
     rules = periods or calendar.read_periods()
-    days = lab.days()
     parts = []
     for minutes in lab.intervals():
         step = max(minutes, rules.step_min())
-        parts.append(_sums(cells(rows, days, minutes, step_min=step), minutes, step, rules))
+        parts.append(_sums(cells(lab, minutes, rows, step_min=step), minutes, step, rules))
     return ibis.union(*parts) if len(parts) > 1 else parts[0]
 
 

@@ -86,17 +86,15 @@ def load_features(lab: Lab, periods: calendar.PeriodRules | None = None) -> pd.D
     >>> lab = labkit.open("data/sample")  # doctest: +SKIP
     >>> load_features(lab)["load_factor"].median()  # doctest: +SKIP
     """
-    parts = lab.parts()
-    reactive = lab.parts("reactive") if lab.has("reactive") else [None] * len(parts)
-    peak = find_system_peak(lab) if len(parts) > 1 else None
-    frames = []
     with contextlib.ExitStack() as kept:
-        degrees = kept.enter_context(lab.kept(degree_months(lab))) if lab.has("weather") else None
-        for rows, varh in zip(parts, reactive, strict=True):
+        if lab.in_one_part:
             # Kept on the engine: the peak and the features both ask for the sums, and the readings are read once.
-            with lab.kept(monthly_sums(lab, periods, rows)) as sums:
-                at = peak or find_system_peak(lab, sums)
-                frames.append(lab.run(_all_features(features(sums, at), sums, lab.customers, varh, degrees)))
+            sums = kept.enter_context(lab.kept(monthly_sums(lab, periods)))
+            peak = find_system_peak(lab, sums)
+        else:
+            sums, peak = monthly_sums(lab, periods), find_system_peak(lab)
+        degrees = kept.enter_context(lab.kept(degree_months(lab))) if lab.has("weather") else None
+        frames = list(lab.run_parts(_all_features(lab, features(sums, peak), sums, degrees)))
     return pd.concat(frames).sort_values("customer_id", ignore_index=True)
 
 
@@ -105,20 +103,17 @@ def feature_table(lab: Lab, periods: calendar.PeriodRules | None = None) -> ir.T
     if not lab.backend.takes_whole:
         return ibis.memtable(load_features(lab, periods))
     sums = lab.hold(monthly_sums(lab, periods))
-    varh = lab.reactive if lab.has("reactive") else None
     degrees = degree_months(lab) if lab.has("weather") else None
-    return _all_features(features(sums, find_system_peak(lab, sums)), sums, lab.customers, varh, degrees)
+    return _all_features(lab, features(sums, find_system_peak(lab, sums)), sums, degrees)
 
 
-def _all_features(
-    table: ir.Table, sums: ir.Table, customers: ir.Table, reactive: ir.Table | None, degrees: ir.Table | None
-) -> ir.Table:
+def _all_features(lab: Lab, table: ir.Table, sums: ir.Table, degrees: ir.Table | None) -> ir.Table:
     """Features with those for which other tables are wanted."""
     others = []
-    if reactive is not None:
-        others.append(measure_power_factor(sums, reactive))
+    if lab.has("reactive"):
+        others.append(measure_power_factor(sums, lab.reactive))
     if degrees is not None:
-        others.append(weather_response(sums, customers, degrees))
+        others.append(weather_response(sums, lab.customers, degrees))
     for other in others:
         table = table.left_join(other, "customer_id").drop("customer_id_right")
     return table

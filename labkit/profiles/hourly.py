@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import reduce
-from itertools import product
 from operator import add
 
 import ibis.expr.types as ir
@@ -58,18 +57,18 @@ def hourly_loads(lab: Lab) -> HourlyLoads:
     kinds = np.array(calendar.day_types([day.date() for day in days], lab.manifest.about.calendar))
     ids = np.sort(lab.run(lab.readings.select("customer_id").distinct())["customer_id"].to_numpy().astype(str))
     kwh = np.full((len(ids), len(days), 24), np.nan, dtype=np.float32)
-    for part, minutes in product(lab.parts(), lab.intervals()):
+    for minutes in lab.intervals():
         width = 60 // minutes
-        rows = part.filter(part.interval_min == minutes)
+        rows = lab.readings.filter(lab.readings.interval_min == minutes)
         names = SLOT_COLUMNS[: 1440 // minutes]
         hours = {
             f"h{h:02d}": reduce(add, (rows[name].cast("int64") for name in names[h * width : (h + 1) * width]))
             for h in range(24)
         }
-        wide = lab.run(rows.select("customer_id", "day", **hours))
-        who = np.searchsorted(ids, wide["customer_id"].to_numpy().astype(str))
-        at = (pd.DatetimeIndex(wide["day"]) - days[0]).days.to_numpy()
-        kwh[who, at] = wide.drop(columns=["customer_id", "day"]).to_numpy(dtype=np.float32) / 1000
+        for wide in lab.run_parts(rows.select("customer_id", "day", **hours)):
+            who = np.searchsorted(ids, wide["customer_id"].to_numpy().astype(str))
+            at = (pd.DatetimeIndex(wide["day"]) - days[0]).days.to_numpy()
+            kwh[who, at] = wide.drop(columns=["customer_id", "day"]).to_numpy(dtype=np.float32) / 1000
     coverage = np.isfinite(kwh).mean(axis=(1, 2))
     for kind in calendar.DAY_TYPES:
         mine = np.flatnonzero(kinds == kind)

@@ -35,11 +35,10 @@ def typical_days(lab: Lab, groups: ir.Table | None = None, *, by_season: bool = 
     kinds = ["season", "day_type"] if by_season else ["day_type"]
     key, parts = ["customer_id", *kinds, "hour"], []
     for minutes in lab.intervals():
-        for rows in lab.parts():
-            step = minutes if groups is None else 60
-            cell = cells(rows, lab.days(), minutes, step_min=step)
-            cell = cell.mutate(season=_season(cell.month)) if by_season else cell
-            wide = lab.run(_step_sums(cell, minutes, step, kinds))
+        step = minutes if groups is None else 60
+        cell = cells(lab, minutes, step_min=step)
+        cell = cell.mutate(season=_season(cell.month)) if by_season else cell
+        for wide in lab.run_parts(_step_sums(cell, minutes, step, kinds)):
             slots = [column[1:] for column in wide.columns if column.startswith("e")]
             long = wide.melt(key[:-1], [f"e{slot}" for slot in slots], "hour", "wh")
             long["minutes"] = wide.melt([], [f"t{slot}" for slot in slots])["value"]

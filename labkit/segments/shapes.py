@@ -127,18 +127,17 @@ def read_shapes(
     A customer whose meter changed its interval counts with all its readings: energy and minutes are added hour by hour.
     """
     blocks, intervals, parts = _blocks(day_types, by_season), lab.intervals(), [_NOTHING]
-    days = lab.days() if intervals else None
     for rows in (_within(part, since, until) for part in lab.parts()) if intervals else ():
         idle_days = lab.run(_near_zero_days(rows, intervals, near_zero))
         for minutes in intervals:
             parts.append(
-                lab.run(_hour_sums(profiles.cells(rows, days, minutes, step_min=60), minutes, by_season)).assign(
+                lab.run(_hour_sums(profiles.cells(lab, minutes, rows, step_min=60), minutes, by_season)).assign(
                     used=True
                 )
             )
             if len(idle_days):
                 few = rows.semi_join(ibis.memtable(idle_days), ["customer_id", "day"])
-                idle = lab.run(_hour_sums(profiles.cells(few, days, minutes, step_min=60), minutes, by_season))
+                idle = lab.run(_hour_sums(profiles.cells(lab, minutes, few, step_min=60), minutes, by_season))
                 parts.append(idle.assign(used=False))
                 # Whole numbers: taken off again exactly.
                 parts.append(idle.set_index(["customer_id", "block"]).mul(-1).reset_index().assign(used=True))

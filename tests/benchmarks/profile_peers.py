@@ -15,8 +15,8 @@ _OPEN = (
 )
 _SCAN = "c = ', '.join(f'sum(p{{i:02d}})' for i in range({slots})); lab.backend.raw_sql('SELECT ' + c + ' FROM readings').fetchall()"
 _CELLS = """
-for part in lab.parts():
-    lab.backend.to_pyarrow(profiles.cells(part, lab.days(), {minutes}))
+for part in lab.backend.in_parts(profiles.cells(lab, {minutes}), lab.manifest.buckets):
+    assert len(part)
 """
 #: The same features by hand: cells of every slot, then what follows from them, in numpy.
 _FROM_CELLS = """

@@ -49,7 +49,7 @@ def test_summary_period_and_intervals(duck: Lab, spark: Lab) -> None:
 
 def test_cells_and_what_follows_from_them(duck: Lab, spark: Lab) -> None:
     minutes = duck.intervals()[-1]
-    assert_same(duck, spark, lambda lab: lab.run(profiles.cells(lab.readings, lab.days(), minutes)), KEY)
+    assert_same(duck, spark, lambda lab: lab.run(profiles.cells(lab, minutes)), KEY)
     # By way of `monthly_sums`.
     assert_same(duck, spark, profiles.load_features)
 
