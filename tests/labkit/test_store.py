@@ -130,6 +130,23 @@ def test_pages_carry_checksums(tmp_path: Path) -> None:
         pq.read_table(path, page_checksum_verification=True)
 
 
+def test_slots_have_no_dictionary_and_row_groups_enough_for_several_cores(tmp_path: Path) -> None:
+    rows = 40_000
+    wh = np.random.default_rng(3).integers(0, 5_000, (rows, 24), dtype=np.int32)
+    days = pa.array(np.full(rows, "2025-01-01", dtype="datetime64[D]"))
+    with StoreWriter(tmp_path / "store") as writer:
+        table = day_rows(pa.array([f"C{i:07d}" for i in range(rows)]), days, 60, wh, wh == 7)
+        writer.write_day_rows("readings", "2025-01", 0, table)
+    meta = pq.ParquetFile(tmp_path / "store/readings/month=2025-01/bucket=0000/part.parquet").metadata
+    assert [meta.row_group(i).num_rows for i in range(meta.num_row_groups)] == [16_384, 16_384, 7_232]
+    columns = {meta.schema.column(i).name: meta.row_group(0).column(i) for i in range(meta.num_columns)}
+    assert not columns["p00"].has_dictionary_page and "DELTA_BINARY_PACKED" in columns["p00"].encodings
+    assert columns["day"].has_dictionary_page and columns["p00"].statistics.max == wh[:16_384, 0].max()
+    with labkit.open(tmp_path / "store") as lab:
+        found = lab.run(lab.readings.order_by("customer_id"))
+    assert np.array_equal(found["p05"].fillna(-1), np.where(wh[:, 5] == 7, -1, wh[:, 5])) and found["p24"].isna().all()
+
+
 def test_the_next_run_sweeps_what_a_killed_one_left(tmp_path: Path) -> None:
     with subprocess.Popen([sys.executable, "-c", ""]) as dead:
         dead.wait()
@@ -187,17 +204,6 @@ def test_every_file_is_listed_with_its_rows_and_digest(tmp_path: Path) -> None:
         assert (file["rows"], file["bytes"], file["sha256"]) == (1, len(content), hashlib.sha256(content).hexdigest())
         assert pq.ParquetFile(folder / file["path"]).metadata.row_group(0).column(0).compression == "ZSTD"
     assert entry.rows == 2
-
-
-def test_readings_can_be_read_by_several_cores(tmp_path: Path) -> None:
-    rows = 2 * 65_536 + 1
-    days = pa.array(np.full(rows, "2025-03-01", dtype="datetime64[D]"))
-    values = np.zeros((rows, 24), np.int32)
-    with StoreWriter(tmp_path / "store") as writer:
-        writer.write_day_rows("readings", "2025-03", 0, day_rows(pa.array(["A"] * rows), days, 60, values, values < 0))
-    (path,) = (tmp_path / "store" / "readings").rglob("*.parquet")
-    found = pq.ParquetFile(path).metadata
-    assert [found.row_group(i).num_rows for i in range(found.num_row_groups)] == [65_536, 65_536, 1]
 
 
 def test_closed_files_are_whole_before_the_store_is(tmp_path: Path) -> None:

@@ -132,8 +132,28 @@ def test_parts_cover_the_table_and_mixed_intervals_agree(both: tuple[Lab, Lab]) 
     duck, spark = both
     assert (len(duck.parts()), len(spark.parts())) == (2, 1)
     assert sum(len(duck.run(part)) for part in duck.parts()) == len(spark.run(spark.parts()[0])) == 6
+    assert (duck.in_one_part, spark.in_one_part) == (False, True)
+    assert_same(duck, spark, lambda lab: pd.concat(lab.run_parts(lab.readings)), ["customer_id", "day"])
     assert_same(duck, spark, lambda lab: lab.run(profiles.daily_energy(lab)), ["customer_id", "day"])
     assert_same(duck, spark, lambda lab: lab.run(lab.readings), ["customer_id", "day"])
+
+
+def test_a_part_is_a_bucket_and_what_is_asked_in_between_is_all(both: tuple[Lab, Lab]) -> None:
+    duck, _ = both
+    buckets = []
+    for found in duck.run_parts(duck.readings.select("customer_id", "bucket").distinct()):
+        assert {bucket_of(c, 2) for c in found["customer_id"]} == set(found["bucket"])
+        buckets += found["bucket"].unique().tolist()
+        assert len(duck.run(duck.readings)) == 6
+    assert buckets == [0, 1]
+
+
+def test_the_kind_of_day_is_the_calendars(duck: Lab, spark: Lab) -> None:
+    for lab in (duck, spark):
+        days = lab.days()
+        found = lab.run(days.mutate(looked_up=lab.day_type(days.day)))
+        assert len(found) == 365 and found["day_type"].nunique() == 3
+        assert found["looked_up"].tolist() == found["day_type"].tolist()
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "spark"])
@@ -148,5 +168,11 @@ def test_a_filter_on_month_or_bucket_reads_only_their_files(
         rows = lab.readings
         assert len(lab.run(rows.filter(rows.month == "2025-01"))) == 3
         assert set(lab.run(rows.filter(rows.bucket == 0))["month"]) == {"2025-01", "2025-02"}
+        parts = lab.run_parts(rows)
+        if engine == "duckdb":
+            assert set(next(parts)["bucket"]) == {0}
+        with pytest.raises(Exception, match=r"(?i)spark could not|magic bytes|parquet"):
+            next(parts)
+        # A part that failed holds no later question to its bucket.
         with pytest.raises(Exception, match=r"(?i)spark could not|magic bytes|parquet"):
             lab.run(rows)

@@ -137,24 +137,25 @@ def test_nothing_used_gives_missing_not_infinite(tmp_path: Path) -> None:
 def test_buckets_change_nothing(tmp_path: Path, lab: Lab) -> None:
     from labkit.store import bucket_of
 
-    rows = lab.run(lab.readings)
     with StoreWriter(tmp_path / "many", buckets=4) as writer:
-        writer.write("customers", lab.backend.to_pyarrow(lab.customers))
-        for bucket in range(4):
-            mine = rows[[bucket_of(c, 4) == bucket for c in rows["customer_id"]]].sort_values(["customer_id", "day"])
-            for month, part in mine.groupby("month"):
-                table = lab.backend.to_pyarrow(lab.readings.limit(0)).drop_columns(["month", "bucket"]).schema
-                writer.write_day_rows(
-                    "readings",
-                    month,
-                    bucket,
-                    pa.Table.from_pandas(part[table.names], schema=table, preserve_index=False),
-                )
+        for name in ("customers", "weather"):
+            writer.write(name, lab.backend.to_pyarrow(lab.table(name)))
+        for name in ("readings", "reactive"):
+            rows = lab.run(lab.table(name))
+            schema = lab.backend.to_pyarrow(lab.table(name).limit(0)).drop_columns(["month", "bucket"]).schema
+            buckets = np.array([bucket_of(c, 4) for c in rows["customer_id"]])
+            for bucket in range(4):
+                mine = rows[buckets == bucket].sort_values(["customer_id", "day"])
+                for month, part in mine.groupby("month"):
+                    table = pa.Table.from_pandas(part[schema.names], schema=schema, preserve_index=False)
+                    writer.write_day_rows(name, month, bucket, table)
     with labkit.open(tmp_path / "many") as many:
         assert many.manifest.buckets == 4
-        found = profiles.load_features(many)  # without weather and reactive energy
-        pd.testing.assert_frame_equal(found, profiles.load_features(lab)[found.columns])
-        assert "coincidence" in found and len(found.columns) > 25
+        found = profiles.load_features(many)
+        pd.testing.assert_frame_equal(found, profiles.load_features(lab))
+        assert found["coincidence"].notna().sum() > 90
+        assert found["power_factor"].notna().any() and found["weather_fit_share"].notna().any()
+        pd.testing.assert_frame_equal(profiles.typical_days(many), profiles.typical_days(lab))
         one, all_ = profiles.hourly_loads(lab), profiles.hourly_loads(many)
         assert (one.customer_ids == all_.customer_ids).all() and np.array_equal(one.kwh, all_.kwh)
 
