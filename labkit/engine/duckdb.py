@@ -15,9 +15,11 @@ from typing import Any
 
 import duckdb
 import ibis
+import ibis.expr.operations as ops
 import ibis.expr.types as ir
 import pyarrow as pa
 from ibis.backends.duckdb import Backend
+from ibis.backends.sql.compilers.duckdb import DuckDBCompiler
 
 from labkit.engine.private import default_memory_mb, private_spill_folder
 from labkit.engine.stopping import run_stoppable
@@ -27,9 +29,28 @@ _BUCKET = "getvariable('bucket')"
 _SQL_TYPES = {"string": "VARCHAR", "int32": "INTEGER"}
 
 
+class DuckCompiler(DuckDBCompiler):
+    """Ibis's own, but for sums of whole numbers: DuckDB makes them 128 bits wide, where Ibis and Spark have 64.
+
+    What is worked out from them and handed to Arrow then takes twice the memory and more time.
+    """
+
+    __slots__ = ()
+
+    def visit_Sum(self, op: ops.Sum, **kwargs: Any) -> Any:  # noqa: N802
+        made = super().visit_Sum(op, **kwargs)
+        return self.cast(made, op.dtype) if op.dtype.is_integer() else made
+
+    def visit_WindowFunction(self, op: ops.WindowFunction, *, func: Any, **kwargs: Any) -> Any:  # noqa: N802
+        if not isinstance(op.func, ops.Sum) or not op.dtype.is_integer():
+            return super().visit_WindowFunction(op, func=func, **kwargs)
+        return self.cast(super().visit_WindowFunction(op, func=func.this, **kwargs), op.dtype)
+
+
 class StoppableBackend(Backend):
     """Ibis's DuckDB backend whose queries end at Ctrl-C, connection intact."""
 
+    compiler = DuckCompiler()
     #: Private folder for what does not fit in memory.
     spill: Path
     takes_whole = False

@@ -22,9 +22,7 @@ HOURS = tuple(f"{hour:02d}" for hour in range(24))
 _UNIT = 1 << 44
 
 
-def cells(
-    lab: Lab, interval_min: int, day_rows: ir.Table | None = None, *, step_min: int | None = None
-) -> ir.Table:
+def cells(lab: Lab, interval_min: int, day_rows: ir.Table | None = None, *, step_min: int | None = None) -> ir.Table:
     """Sums, counts and maxima of every step of the day by customer, month and day type.
 
     Parameters
@@ -56,7 +54,7 @@ def cells(
     parts: dict[str, ir.Value] = {"days_metered": rows.count()}
     for number, mine in steps.items():
         if width == 1:
-            parts |= {f"c{number}": rows[mine[0]].sum().cast("int64"), f"n{number}": rows[mine[0]].count()}
+            parts |= {f"c{number}": rows[mine[0]].sum(), f"n{number}": rows[mine[0]].count()}
         else:
             # Energy and count in one sum, which halves the work: each reading also adds one unit of `_UNIT`.
             counted = (rows[name].cast("float64") + _UNIT for name in mine)
@@ -126,13 +124,10 @@ def _sums(cell: ir.Table, interval_min: int, step_min: int, periods: calendar.Pe
     by_hour = cell.select(
         *_KEYS,
         "days_metered",
-        idle_minutes=reduce(add, (cell[f"n{n}"] * (cell[f"s{n}"] == 0).cast("int64") for n in numbers)) * interval_min,
+        idle_minutes=reduce(add, ((cell[f"s{n}"] == 0).ifelse(cell[f"n{n}"], 0) for n in numbers)) * interval_min,
         **{f"e{h}": reduce(add, (cell[f"s{n}"] for n in mine)) for h, mine in hour.items()},
         **{f"t{h}": reduce(add, (cell[f"n{n}"] for n in mine)) * interval_min for h, mine in hour.items()},
-        **{
-            f"h{h}": _greatest(cell, [f"m{n}" for n in mine]).cast("int64") * (60 // interval_min)
-            for h, mine in hour.items()
-        },
+        **{f"m{h}": _greatest(cell, [f"m{n}" for n in mine]) for h, mine in hour.items()},
         **{f"{name}_wh": _period_sum(cell, step_min, periods, PERIOD_SHARES[name]) for name in ("peak", "valley")},
     )
     wh = reduce(add, (by_hour[f"e{h}"] for h in HOURS))
@@ -140,17 +135,18 @@ def _sums(cell: ir.Table, interval_min: int, step_min: int, periods: calendar.Pe
         *_KEYS,
         *("days_metered", "idle_minutes", "peak_wh", "valley_wh"),
         *(f"{kind}{h}" for kind in "et" for h in HOURS),
-        *(f"h{h}" for h in HOURS),
+        *(f"m{h}" for h in HOURS),
         wh=wh,
         # The periods cover the day.
         flat_wh=wh - by_hour.peak_wh - by_hour.valley_wh,
         minutes=reduce(add, (by_hour[f"t{h}"] for h in HOURS)),
-        highest_w=ibis.greatest(*(by_hour[f"h{h}"] for h in HOURS)),
+        highest_wh=ibis.greatest(*(by_hour[f"m{h}"] for h in HOURS)),
     )
     return table.select(
-        *(name for name in table.columns if name[0] != "h" or name == "highest_w"),
+        *(name for name in table.columns if name not in ("highest_wh", *(f"m{h}" for h in HOURS))),
+        highest_w=table.highest_wh.cast("int64") * (60 // interval_min),
         interval_min=ibis.literal(interval_min, "int64"),
-        highest_hour=ibis.cases(*((table[f"h{h}"] == table.highest_w, int(h)) for h in HOURS)).cast("int64"),
+        highest_hour=ibis.cases(*((table[f"m{h}"] == table.highest_wh, int(h)) for h in HOURS)).cast("int64"),
     )
 
 

@@ -139,9 +139,8 @@ def _totals(sums: ir.Table, peak: SystemPeak | None) -> ir.Table:
     for name, here in spans.items():
         parts[f"{name}_wh"] = sums.wh.sum(where=here).fill_null(0).cast("int64")
         parts[f"{name}_min"] = sums.minutes.sum(where=here).fill_null(0).cast("int64")
-    for h in HOURS:
-        parts[f"e{h}"] = sums[f"e{h}"].sum(where=spans["workday"]).fill_null(0).cast("int64")
-        parts[f"t{h}"] = sums[f"t{h}"].sum(where=spans["workday"]).fill_null(0).cast("int64")
+    for name in (f"{kind}{h}" for kind in "et" for h in HOURS):
+        parts[name] = sums[name].sum(where=spans["workday"]).cast("int64")
     if peak is not None:
         here = (sums.month == peak.month) & (sums.day_type == peak.day_type)
         parts["at_peak_wh"] = sums[f"e{peak.hour:02d}"].sum(where=here).fill_null(0).cast("int64")

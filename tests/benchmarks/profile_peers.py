@@ -139,6 +139,8 @@ def _year_rows(folder: Path, store: Path) -> list[str]:
             found[1] <= 3 * scan[1] and found[2] <= 400,
         ),
     ]
+    alone = measure(Case("features", ours, before=_OPEN.format(store=str(store), limit=", threads=1")))
+    rows.append(_row("load features of these, one thread", alone, alone[1] / scan[1]))
     measure(Case("long", _LONG.format(folder=folder, store=store)))
     peers = (
         ("pandas written well, from the same day rows", _DAY_ROWS_PANDAS, None, 5.0),
