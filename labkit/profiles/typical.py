@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ibis
 import ibis.expr.types as ir
+import numpy as np
 import pandas as pd
 
 from labkit import calendar
@@ -33,35 +34,54 @@ def typical_days(lab: Lab, groups: ir.Table | None = None, *, by_season: bool = 
         ``customers_count``. By season with ``season`` before the day type.
     """
     kinds = ["season", "day_type"] if by_season else ["day_type"]
-    key, parts = ["customer_id", *kinds, "hour"], []
-    for minutes in lab.intervals():
+    intervals = lab.intervals()
+    asked = []
+    for minutes in intervals:
         step = minutes if groups is None else 60
         cell = cells(lab, minutes, step_min=step)
         cell = cell.mutate(season=_season(cell.month)) if by_season else cell
-        for wide in lab.run_parts(_step_sums(cell, minutes, step, kinds)):
-            slots = [column[1:] for column in wide.columns if column.startswith("e")]
-            long = wide.melt(key[:-1], [f"e{slot}" for slot in slots], "hour", "wh")
-            long["minutes"] = wide.melt([], [f"t{slot}" for slot in slots])["value"]
-            long["hour"] = long["hour"].str[1:].astype(float)
-            parts.append(long.assign(interval_min=minutes))
-    every = pd.concat(parts)
-    changed = every.groupby("customer_id")["interval_min"].transform("nunique") > 1
-    every["hour"] = every["hour"].where(~changed, every["hour"] // 1)
-    # Energy and time are added before dividing: a day counts for what it has.
-    total = every.groupby(key, as_index=False)[["wh", "minutes"]].sum()
-    total = total[total["minutes"] > 0]
-    total["mean_kw"] = total["wh"] * 60 / 1000 / total["minutes"]
+        asked.append(lab.run_parts(_step_sums(cell, minutes, step, kinds)))
+    parts = (_mean_loads(wides, intervals, kinds) for wides in zip(*asked, strict=True))
     if groups is None:
-        return total[[*key, "mean_kw"]].reset_index(drop=True)
+        return pd.concat(parts).sort_values(["customer_id", *kinds, "hour"], ignore_index=True)
     member = lab.run(groups.select("customer_id", "group"))
-    table = total.merge(member, on="customer_id").dropna(subset=["group"])
-    mean = table.groupby(key[:-1])["mean_kw"].transform("mean")
+    by = ["group", *kinds, "hour"]
+    sums = pd.concat([_relative_sums(part, member, by) for part in parts]).groupby(by).sum().reset_index()
+    sums["relative_load"] = sums["relative_load"] / sums["customers_count"]
+    return sums[[*by, "relative_load", "customers_count"]]
+
+
+def _mean_loads(wides: tuple[pd.DataFrame, ...], intervals: list[int], kinds: list[str]) -> pd.DataFrame:
+    """Mean load by customer, kind of day and hour of a part's customers, out of the sums of each interval."""
+    key, parts = ["customer_id", *kinds, "hour"], []
+    for wide, minutes in zip(wides, intervals, strict=True):
+        steps = [column[1:] for column in wide.columns if column.startswith("e")]
+        # In this order row after row is one customer's.
+        long = wide.loc[wide.index.repeat(len(steps)), key[:-1]].reset_index(drop=True)
+        long["hour"] = np.tile(np.array(steps, dtype=float), len(wide))
+        for name, kind in (("wh", "e"), ("minutes", "t")):
+            long[name] = wide[[f"{kind}{step}" for step in steps]].to_numpy().reshape(-1)
+        parts.append(long.assign(interval_min=minutes))
+    total = pd.concat(parts, ignore_index=True)
+    if len(parts) > 1:
+        changed = total.groupby("customer_id")["interval_min"].transform("nunique") > 1
+        total["hour"] = total["hour"].where(~changed, total["hour"] // 1)
+        # Energy and time are added before dividing: a day counts for what it has.
+        total = total.groupby(key, as_index=False)[["wh", "minutes"]].sum()
+    total = total[total["minutes"] > 0]
+    return total[key].assign(mean_kw=total["wh"] * 60 / 1000 / total["minutes"])
+
+
+def _relative_sums(loads: pd.DataFrame, member: pd.DataFrame, by: list[str]) -> pd.DataFrame:
+    """Sum over customers of a group of each one's load relative to its own mean of that kind of day, and how many these are."""
+    table = loads.merge(member, on="customer_id").dropna(subset=["group"])
+    mean = table.groupby(["customer_id", *by[1:-1]])["mean_kw"].transform("mean")
     table["relative_load"] = table["mean_kw"] / mean.where(mean > 0)
-    return (
-        table.dropna(subset=["relative_load"])
-        .groupby(["group", *kinds, "hour"], as_index=False)
-        .agg(relative_load=("relative_load", "mean"), customers_count=("customer_id", "nunique"))
+    known = table.dropna(subset=["relative_load"])
+    sums = known.groupby(by, as_index=False).agg(
+        relative_load=("relative_load", "sum"), customers_count=("customer_id", "nunique")
     )
+    return sums
 
 
 def _season(month: ir.StringValue) -> ir.StringValue:
