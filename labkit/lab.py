@@ -180,10 +180,12 @@ class Lab:
         return self._days
 
     def day_type(self, day: ir.DateValue) -> ir.StringValue:
-        """Kind of day of each row's ``day``, within the period of the readings: looked up, which is faster than a join."""
+        """Kind of day of each row's ``day``, missing outside the period of the readings: looked up, which is faster than a join."""
         first, last = (pd.Timestamp(day).date() for day in self.period)
         kinds = list(calendar.day_type_table(first, last, self.manifest.about.calendar)["day_type"])
-        return ibis.literal(kinds, type="array<string>")[day.delta(ibis.date(first), unit="day").cast("int32")]
+        at = day.delta(ibis.date(first), unit="day").cast("int32")
+        here = (at >= 0) & (at < len(kinds))
+        return here.ifelse(ibis.literal(kinds, type="array<string>")[at], ibis.null("string"))
 
     def intervals(self) -> list[int]:
         """Metering intervals that occur [min]."""

@@ -7,6 +7,7 @@ kill, and extensions are fetched from the network when a query asks for one.
 
 from __future__ import annotations
 
+import contextlib
 import re
 import shutil
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -116,11 +117,21 @@ class StoppableBackend(Backend):
             yield self._ask_bucket(sql, bucket).cast(schema)
 
     def _ask_bucket(self, sql: str, bucket: int) -> pa.Table:
-        try:
-            self.raw_sql(f"SET VARIABLE bucket = {bucket}")
-            return run_stoppable(self.con.interrupt, lambda: self.con.sql(sql).to_arrow_table())
-        finally:
-            self.raw_sql("RESET VARIABLE bucket")
+        def work() -> pa.Table:
+            # One piece of work, whose end no Ctrl-C can cut off: what stayed set would narrow every later question.
+            try:
+                self.con.execute(f"SET VARIABLE bucket = {bucket}")
+                return self.con.sql(sql).to_arrow_table()
+            finally:
+                self._forget_bucket()
+
+        return run_stoppable(self.con.interrupt, work)
+
+    def _forget_bucket(self) -> None:
+        while True:
+            with contextlib.suppress(duckdb.InterruptException):  # sent for the query, come too late for it
+                self.con.execute("RESET VARIABLE bucket")
+                return
 
     def close(self) -> None:
         """End the engine and remove its spill folder."""

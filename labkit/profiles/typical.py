@@ -11,6 +11,9 @@ from labkit import calendar
 from labkit.lab import Lab
 from labkit.profiles.cells import cells
 
+#: Relative loads (24 at most) are added as whole numbers of this part, so that no order of customers shows.
+_UNIT = 1 << 40
+
 
 def typical_days(lab: Lab, groups: ir.Table | None = None, *, by_season: bool = False) -> pd.DataFrame:
     """Mean load of every slot of the day, by day type, and by season where asked.
@@ -44,10 +47,10 @@ def typical_days(lab: Lab, groups: ir.Table | None = None, *, by_season: bool = 
     parts = (_mean_loads(wides, intervals, kinds) for wides in zip(*asked, strict=True))
     if groups is None:
         return pd.concat(parts).sort_values(["customer_id", *kinds, "hour"], ignore_index=True)
-    member = lab.run(groups.select("customer_id", "group"))
+    member = lab.run(groups.select("customer_id", "group").distinct())
     by = ["group", *kinds, "hour"]
     sums = pd.concat([_relative_sums(part, member, by) for part in parts]).groupby(by).sum().reset_index()
-    sums["relative_load"] = sums["relative_load"] / sums["customers_count"]
+    sums["relative_load"] = sums["relative_load"] / _UNIT / sums["customers_count"]
     return sums[[*by, "relative_load", "customers_count"]]
 
 
@@ -78,10 +81,10 @@ def _relative_sums(loads: pd.DataFrame, member: pd.DataFrame, by: list[str]) -> 
     mean = table.groupby(["customer_id", *by[1:-1]])["mean_kw"].transform("mean")
     table["relative_load"] = table["mean_kw"] / mean.where(mean > 0)
     known = table.dropna(subset=["relative_load"])
-    sums = known.groupby(by, as_index=False).agg(
+    known = known.assign(relative_load=np.rint(known["relative_load"] * _UNIT).astype("int64"))
+    return known.groupby(by, as_index=False).agg(
         relative_load=("relative_load", "sum"), customers_count=("customer_id", "nunique")
     )
-    return sums
 
 
 def _season(month: ir.StringValue) -> ir.StringValue:

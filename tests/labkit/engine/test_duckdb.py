@@ -119,8 +119,9 @@ def test_what_a_killed_run_left_is_swept() -> None:
     assert not left.exists()
 
 
-def test_ctrl_c_stops_a_query_and_the_engine_goes_on() -> None:
-    code = """
+@pytest.mark.parametrize("ask", ["backend.execute(table)", "next(backend.in_parts(table, 2))"])
+def test_ctrl_c_stops_a_query_and_the_engine_goes_on(ask: str) -> None:
+    code = f"""
         import time
         from labkit import engine
         backend = engine.connect()
@@ -128,9 +129,9 @@ def test_ctrl_c_stops_a_query_and_the_engine_goes_on() -> None:
         table = backend.table("v")
         print("started", flush=True)
         try:
-            backend.execute(table)
+            {ask}
         except KeyboardInterrupt:
-            print("stopped", backend.raw_sql("SELECT 42").fetchall(), flush=True)
+            print("stopped", backend.raw_sql("SELECT 42, getvariable('bucket')").fetchall(), flush=True)
     """
     with subprocess.Popen([sys.executable, "-c", textwrap.dedent(code)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
@@ -140,7 +141,7 @@ def test_ctrl_c_stops_a_query_and_the_engine_goes_on() -> None:
         os.kill(process.pid, signal.SIGINT)
         line = process.stdout.readline().strip()
         took = time.monotonic() - sent
-    assert line == "stopped [(42,)]"
+    assert line == "stopped [(42, None)]", "and no later question is held to a bucket"
     assert took < 5, "far beyond the second that is promised; the benchmark measures it"
 
 

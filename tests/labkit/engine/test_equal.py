@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import datetime
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -57,6 +59,8 @@ def test_cells_and_what_follows_from_them(duck: Lab, spark: Lab) -> None:
 def test_daily_energy_typical_days_and_loads(duck: Lab, spark: Lab) -> None:
     assert_same(duck, spark, lambda lab: lab.run(profiles.daily_energy(lab)), ["customer_id", "day"])
     assert_same(duck, spark, profiles.typical_days, ["customer_id", "day_type", "hour"])
+    by_class = lambda lab: lab.customers.mutate(group=lab.customers.customer_class)  # noqa: E731
+    assert_same(duck, spark, lambda lab: profiles.typical_days(lab, by_class(lab)))
     expected, found = profiles.hourly_loads(duck), profiles.hourly_loads(spark)
     assert np.array_equal(found.customer_ids, expected.customer_ids) and np.array_equal(found.kwh, expected.kwh)
     assert np.array_equal(found.coverage, expected.coverage)
@@ -154,6 +158,8 @@ def test_the_kind_of_day_is_the_calendars(duck: Lab, spark: Lab) -> None:
         found = lab.run(days.mutate(looked_up=lab.day_type(days.day)))
         assert len(found) == 365 and found["day_type"].nunique() == 3
         assert found["looked_up"].tolist() == found["day_type"].tolist()
+        strange = ibis.memtable({"day": [datetime.date(2024, 12, 31), datetime.date(2026, 1, 1)]})
+        assert lab.run(strange.select(kind=lab.day_type(strange.day)))["kind"].isna().all()
 
 
 @pytest.mark.parametrize("engine", ["duckdb", "spark"])

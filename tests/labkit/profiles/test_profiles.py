@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from pathlib import Path
 
+import ibis
 import numpy as np
 import pandas as pd
 import pyarrow as pa
@@ -156,8 +157,43 @@ def test_buckets_change_nothing(tmp_path: Path, lab: Lab) -> None:
         assert found["coincidence"].notna().sum() > 90
         assert found["power_factor"].notna().any() and found["weather_fit_share"].notna().any()
         pd.testing.assert_frame_equal(profiles.typical_days(many), profiles.typical_days(lab))
+        groups = lab.customers.select("customer_id", group="customer_class")
+        twice = ibis.union(groups, groups)
+        by_class = profiles.typical_days(lab, groups)
+        assert by_class["customers_count"].max() > 20
+        assert by_class["relative_load"].groupby([by_class["group"], by_class["day_type"]]).mean().round(9).eq(1).all()
+        for members in (twice, many.customers.select("customer_id", group="customer_class")):
+            source = lab if members is twice else many
+            pd.testing.assert_frame_equal(profiles.typical_days(source, members), by_class, check_exact=True)
         one, all_ = profiles.hourly_loads(lab), profiles.hourly_loads(many)
         assert (one.customer_ids == all_.customer_ids).all() and np.array_equal(one.kwh, all_.kwh)
+
+
+def test_groups_of_one_interval_come_out_the_same_in_any_parts(tmp_path: Path) -> None:
+    from labkit.store import bucket_of
+
+    rng, ids = np.random.default_rng(5), [f"C{i:04d}" for i in range(600)]
+    loads = {name: rng.integers(1, 9_000, (14, 24), dtype=np.int32) for name in ids}
+    days = np.arange("2025-03-03", "2025-03-17", dtype="datetime64[D]")
+    found = []
+    for buckets in (1, 4):
+        with StoreWriter(tmp_path / str(buckets), buckets=buckets) as writer:
+            writer.write("customers", pa.table({"customer_id": ids, "customer_class": ["public", "industrial"] * 300}))
+            for bucket in range(buckets):
+                mine = [name for name in ids if bucket_of(name, buckets) == bucket]
+                wh = np.concatenate([loads[name] for name in mine])
+                who, when = pa.array(np.repeat(mine, 14)), pa.array(np.tile(days, len(mine)))
+                writer.write_day_rows("readings", "2025-03", bucket, day_rows(who, when, 60, wh, wh < 0))
+        with labkit.open(tmp_path / str(buckets)) as lab:
+            groups = lab.customers.select("customer_id", group="customer_class")
+            found += [profiles.typical_days(lab, groups) for _ in range(3)]
+    for other in found[1:]:
+        pd.testing.assert_frame_equal(other, found[0], check_exact=True)
+    assert len(found[0]) == 2 * 2 * 24
+    everyone = [loads[name][[5, 6, 12, 13]] for name in ids[::2]]
+    expected = np.mean([mine.mean(axis=0) / mine.mean() for mine in everyone], axis=0)
+    weekend = found[0][(found[0]["group"] == "public") & (found[0]["day_type"] == "weekend")]
+    assert np.allclose(weekend["relative_load"], expected, atol=1e-9)
 
 
 def test_period_rules_cover_the_day() -> None:
