@@ -172,18 +172,21 @@ class Lab:
     def days(self) -> ir.Table:
         """Every day of the readings with month and day type, to be joined."""
         if self._days is None:
-            first, last = (pd.Timestamp(day).date() for day in self.period)
-            frame = calendar.day_type_table(first, last, self.manifest.about.calendar)
+            frame = self._day_types()
             self._days = ibis.memtable(
                 pa.table({"day": pa.array(frame["day"], pa.date32()), "day_type": pa.array(list(frame["day_type"]))})
             )
         return self._days
 
+    def _day_types(self) -> pd.DataFrame:
+        first, last = (pd.Timestamp(day).date() for day in self.period)
+        return calendar.day_type_table(first, last, self.manifest.about.calendar)
+
     def day_type(self, day: ir.DateValue) -> ir.StringValue:
         """Kind of day of each row's ``day``, missing outside the period of the readings: looked up, which is faster than a join."""
-        first, last = (pd.Timestamp(day).date() for day in self.period)
-        kinds = list(calendar.day_type_table(first, last, self.manifest.about.calendar)["day_type"])
-        at = day.delta(ibis.date(first), unit="day").cast("int32")
+        frame = self._day_types()
+        kinds = list(frame["day_type"])
+        at = day.delta(ibis.date(frame["day"].iloc[0]), unit="day").cast("int32")
         here = (at >= 0) & (at < len(kinds))
         return here.ifelse(ibis.literal(kinds, type="array<string>")[at], ibis.null("string"))
 
