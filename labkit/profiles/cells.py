@@ -18,8 +18,8 @@ from labkit.store import SLOT_COLUMNS
 PERIOD_SHARES = {"peak": ("sharp", "peak"), "flat": ("flat",), "valley": ("valley", "deep_valley")}
 _KEYS = ("customer_id", "month", "day_type")
 HOURS = tuple(f"{hour:02d}" for hour in range(24))
-#: More than half of it is never the energy of a step in a month [Wh], and doubles hold its multiples with the energy exactly.
-_UNIT = 1 << 44
+#: What a reading counts in a sum of energy [1/Wh]: more than a month has readings of a step; doubles hold such parts exactly up to 8 TWh.
+_PARTS = 1 << 10
 
 
 def cells(lab: Lab, interval_min: int, day_rows: ir.Table | None = None, *, step_min: int | None = None) -> ir.Table:
@@ -53,26 +53,20 @@ def cells(lab: Lab, interval_min: int, day_rows: ir.Table | None = None, *, step
     rows = rows.filter(rows.interval_min == interval_min).mutate(day_type=lab.day_type(rows.day))
     parts: dict[str, ir.Value] = {"days_metered": rows.count()}
     for number, mine in steps.items():
-        if width == 1:
-            parts |= {f"c{number}": rows[mine[0]].sum(), f"n{number}": rows[mine[0]].count()}
-        else:
-            # Energy and count in one sum, which halves the work: each reading also adds one unit of `_UNIT`.
-            counted = (rows[name].cast("float64") + _UNIT for name in mine)
-            parts[f"c{number}"] = reduce(add, (value.fill_null(0.0) for value in counted)).sum()
+        # Energy and count in one sum, which halves the work: each reading also adds one part of `_PARTS`.
+        counted = [rows[name].cast("float64") + 1 / _PARTS for name in mine]
+        together = reduce(add, (value.fill_null(0.0) for value in counted)) if width > 1 else counted[0]
+        parts[f"c{number}"] = (together.sum() * _PARTS).cast("int64")
         # Of slots first: the greatest of two readings in each row takes longer than two columns' maxima.
         parts |= {f"m_{name}": rows[name].max() for name in mine}
     table = rows.group_by([*_KEYS]).aggregate(**parts)
-    if width > 1:
-        counts = {number: (table[f"c{number}"] / _UNIT).round().cast("int64") for number in steps}
-        table = table.mutate(
-            **{f"n{number}": count for number, count in counts.items()},
-            **{f"c{number}": table[f"c{number}"].cast("int64") - count * _UNIT for number, count in counts.items()},
-        )
+    # A sum of no reading at all is missing; of several slots it is nought already.
+    both = {number: table[f"c{number}"] if width > 1 else table[f"c{number}"].fill_null(0) for number in steps}
     return table.select(
         *_KEYS,
         "days_metered",
-        **{f"s{number}": table[f"c{number}"].fill_null(0) for number in steps},
-        **{f"n{number}": table[f"n{number}"] for number in steps},
+        **{f"s{number}": value >> (_PARTS.bit_length() - 1) for number, value in both.items()},
+        **{f"n{number}": value & (_PARTS - 1) for number, value in both.items()},
         **{f"m{number}": _greatest(table, [f"m_{name}" for name in mine]) for number, mine in steps.items()},
     )
 
@@ -128,25 +122,21 @@ def _sums(cell: ir.Table, interval_min: int, step_min: int, periods: calendar.Pe
         **{f"e{h}": reduce(add, (cell[f"s{n}"] for n in mine)) for h, mine in hour.items()},
         **{f"t{h}": reduce(add, (cell[f"n{n}"] for n in mine)) * interval_min for h, mine in hour.items()},
         **{f"m{h}": _greatest(cell, [f"m{n}" for n in mine]) for h, mine in hour.items()},
+        highest_wh=ibis.greatest(*(cell[f"m{n}"] for n in numbers)),
         **{f"{name}_wh": _period_sum(cell, step_min, periods, PERIOD_SHARES[name]) for name in ("peak", "valley")},
     )
     wh = reduce(add, (by_hour[f"e{h}"] for h in HOURS))
-    table = by_hour.select(
+    return by_hour.select(
         *_KEYS,
         *("days_metered", "idle_minutes", "peak_wh", "valley_wh"),
         *(f"{kind}{h}" for kind in "et" for h in HOURS),
-        *(f"m{h}" for h in HOURS),
         wh=wh,
         # The periods cover the day.
         flat_wh=wh - by_hour.peak_wh - by_hour.valley_wh,
         minutes=reduce(add, (by_hour[f"t{h}"] for h in HOURS)),
-        highest_wh=ibis.greatest(*(by_hour[f"m{h}"] for h in HOURS)),
-    )
-    return table.select(
-        *(name for name in table.columns if name not in ("highest_wh", *(f"m{h}" for h in HOURS))),
-        highest_w=table.highest_wh.cast("int64") * (60 // interval_min),
+        highest_w=by_hour.highest_wh.cast("int64") * (60 // interval_min),
         interval_min=ibis.literal(interval_min, "int64"),
-        highest_hour=ibis.cases(*((table[f"m{h}"] == table.highest_wh, int(h)) for h in HOURS)).cast("int64"),
+        highest_hour=ibis.cases(*((by_hour[f"m{h}"] == by_hour.highest_wh, int(h)) for h in HOURS)).cast("int64"),
     )
 
 

@@ -112,6 +112,31 @@ def test_figures_worked_out_on_paper(tmp_path: Path) -> None:
     assert row["weekend_ratio"] == pytest.approx(2 / (26 / 22))
 
 
+@pytest.mark.parametrize("step_min", [15, 60])
+def test_cells_equal_numpy_with_gaps_export_and_the_largest_meters(tmp_path: Path, step_min: int) -> None:
+    rng = np.random.default_rng(4)
+    days = pd.date_range("2025-03-01", "2025-03-31").strftime("%Y-%m-%d")
+    # Up to 2 GWh in 15 min; around noon fed in, as some meters count it; half of it unknown, of the last hour all.
+    values = rng.integers(0, 2_000_000_000, (31, 96)).astype(float)
+    values[:, 44:52] *= -1
+    values[rng.random((31, 96)) < 0.5] = np.nan
+    values[:, 92:] = np.nan
+    rows = [("A", day, 15, [None if np.isnan(v) else v for v in row]) for day, row in zip(days, values, strict=True)]
+    with tiny(tmp_path / "s", rows) as lab:
+        found = lab.run(profiles.cells(lab, 15, step_min=step_min)).set_index("day_type")
+        kinds = lab.run(lab.days()).sort_values("day")["day_type"].to_numpy()
+    width = step_min // 15
+    for kind in np.unique(kinds):
+        mine = values[kinds == kind].reshape(-1, 96 // width, width)
+        names = [f"{i:02d}" for i in range(96 // width)]
+        row = found.loc[kind]
+        assert row["days_metered"] == len(mine)
+        assert row[[f"s{n}" for n in names]].tolist() == np.nansum(mine, axis=(0, 2)).tolist()
+        assert row[[f"n{n}" for n in names]].tolist() == np.isfinite(mine).sum(axis=(0, 2)).tolist()
+        highest = np.nanmax(np.where(np.isnan(mine), -np.inf, mine), axis=(0, 2))
+        assert row[[f"m{n}" for n in names]].astype(float).fillna(-np.inf).tolist() == highest.tolist()
+
+
 def test_intervals_change_without_a_step_in_energy(tmp_path: Path) -> None:
     rows = [
         ("A", "2025-03-03", 60, [1000.0] * 24),
