@@ -175,6 +175,8 @@ def connect(
             "autoinstall_known_extensions": "false",
             "autoload_known_extensions": "false",
             "preserve_insertion_order": "false",
+            # It makes a join of a window over whole groups, for which readings are read twice, and of all buckets.
+            "disabled_optimizers": "window_self_join",
             **({"threads": str(threads)} if threads else {}),
         }
     )

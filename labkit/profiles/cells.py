@@ -22,7 +22,14 @@ HOURS = tuple(f"{hour:02d}" for hour in range(24))
 _PARTS = 1 << 10
 
 
-def cells(lab: Lab, interval_min: int, day_rows: ir.Table | None = None, *, step_min: int | None = None) -> ir.Table:
+def cells(
+    lab: Lab,
+    interval_min: int,
+    day_rows: ir.Table | None = None,
+    *,
+    step_min: int | None = None,
+    apart: Sequence[str] = (),
+) -> ir.Table:
     """Sums, counts and maxima of every step of the day by customer, month and day type.
 
     Parameters
@@ -34,11 +41,13 @@ def cells(lab: Lab, interval_min: int, day_rows: ir.Table | None = None, *, step
         A part of the readings (`Lab.parts`); all by default, to be asked by `Lab.run_parts` where they are many.
     step_min : int, optional
         Length of a step [min], such as 60 for the hours of the day; the interval itself by default.
+    apart : sequence of str, optional
+        Columns of ``day_rows`` by which days are told apart besides.
 
     Returns
     -------
     Table
-        ``customer_id``, ``month``, ``day_type``, ``days_metered`` and, a step
+        ``customer_id``, ``month``, ``day_type``, those of ``apart``, ``days_metered`` and, a step
         each, ``s00`` … energy [Wh], ``n00`` … readings, ``m00`` … highest reading [Wh].
 
     Notes
@@ -59,11 +68,12 @@ def cells(lab: Lab, interval_min: int, day_rows: ir.Table | None = None, *, step
         parts[f"c{number}"] = (together.sum() * _PARTS).cast("int64")
         # Of slots first: the greatest of two readings in each row takes longer than two columns' maxima.
         parts |= {f"m_{name}": rows[name].max() for name in mine}
-    table = rows.group_by([*_KEYS]).aggregate(**parts)
+    table = rows.group_by([*_KEYS, *apart]).aggregate(**parts)
     # A sum of no reading at all is missing; of several slots it is nought already.
     both = {number: table[f"c{number}"] if width > 1 else table[f"c{number}"].fill_null(0) for number in steps}
     return table.select(
         *_KEYS,
+        *apart,
         "days_metered",
         **{f"s{number}": value >> (_PARTS.bit_length() - 1) for number, value in both.items()},
         **{f"n{number}": value & (_PARTS - 1) for number, value in both.items()},

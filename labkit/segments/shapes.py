@@ -127,20 +127,12 @@ def read_shapes(
     A customer whose meter changed its interval counts with all its readings: energy and minutes are added hour by hour.
     """
     blocks, intervals, parts = _blocks(day_types, by_season), lab.intervals(), [_NOTHING]
-    for rows in (_within(part, since, until) for part in lab.parts()) if intervals else ():
-        idle_days = lab.run(_near_zero_days(rows, intervals, near_zero))
-        for minutes in intervals:
-            parts.append(
-                lab.run(_hour_sums(profiles.cells(lab, minutes, rows, step_min=60), minutes, by_season)).assign(
-                    used=True
-                )
-            )
-            if len(idle_days):
-                few = rows.semi_join(ibis.memtable(idle_days), ["customer_id", "day"])
-                idle = lab.run(_hour_sums(profiles.cells(lab, minutes, few, step_min=60), minutes, by_season))
-                parts.append(idle.assign(used=False))
-                # Whole numbers: taken off again exactly.
-                parts.append(idle.set_index(["customer_id", "block"]).mul(-1).reset_index().assign(used=True))
+    rows = _within(lab.readings, since, until)
+    if intervals:
+        rows = _tell_idle_apart(rows, pd.concat(lab.run_parts(_near_zero_days(rows, intervals, near_zero))))
+    for minutes in intervals:
+        cell = profiles.cells(lab, minutes, rows, step_min=60, apart=["used"])
+        parts += lab.run_parts(_hour_sums(cell, minutes, by_season))
     everyone = lab.run(lab.customers.select("customer_id"))["customer_id"].sort_values()
     total = pd.concat([part for part in parts if len(part)] or parts).groupby(["customer_id", "block", "used"]).sum()
     return _make(total, pd.Index(everyone, dtype=object), blocks, least_days)
@@ -230,14 +222,23 @@ def _near_zero_days(rows: ir.Table, intervals: Sequence[int], near_zero: float) 
         slots = [mine[name].fill_null(0).cast("int64") for name in SLOT_COLUMNS[: 1440 // minutes]]
         parts.append(mine.select("customer_id", "day", wh=reduce(add, slots)))
     daily = ibis.union(*parts) if len(parts) > 1 else parts[0]
-    usual = daily.group_by("customer_id").aggregate(usual_wh=daily.wh.mean(where=daily.wh > 0))
-    both = daily.left_join(usual, "customer_id")
-    idle = (both.wh <= 0) | (both.wh < near_zero * both.usual_wh)
-    return both.filter(idle).select("customer_id", "day")
+    # Not by a join of the days with their means, for which the readings would be read twice.
+    used = (daily.wh > 0).ifelse(daily.wh, ibis.null("int64"))
+    daily = daily.mutate(usual_wh=used.mean().over(ibis.window(group_by="customer_id")))
+    return daily.filter((daily.wh <= 0) | (daily.wh < near_zero * daily.usual_wh)).select("customer_id", "day")
+
+
+def _tell_idle_apart(rows: ir.Table, idle_days: pd.DataFrame) -> ir.Table:
+    """Day rows with ``used``: whether they are none of these days."""
+    if idle_days.empty:
+        return rows.mutate(used=ibis.literal(True))
+    idle = ibis.memtable(idle_days.assign(idle=True))
+    rows = rows.left_join(idle, ["customer_id", "day"], rname="idle_{name}")
+    return rows.mutate(used=rows.idle.isnull())
 
 
 def _hour_sums(cell: ir.Table, interval_min: int, by_season: bool) -> ir.Table:
-    """Energy ``e07`` [Wh] and time with a reading ``t07`` [min] of each hour, by customer and kind of day."""
+    """Energy ``e07`` [Wh] and time with a reading ``t07`` [min] of each hour, by customer, kind of day and whether it was used."""
     block = cell.day_type
     if by_season:
         month = cell.month[5:7].cast("int64")
@@ -248,7 +249,7 @@ def _hour_sums(cell: ir.Table, interval_min: int, by_season: bool) -> ir.Table:
     for hour in range(24):
         sums[f"e{hour:02d}"] = rows[f"s{hour:02d}"].sum().fill_null(0).cast("int64")
         sums[f"t{hour:02d}"] = rows[f"n{hour:02d}"].sum().cast("int64") * interval_min
-    return rows.group_by(["customer_id", "block"]).aggregate(**sums)
+    return rows.group_by(["customer_id", "block", "used"]).aggregate(**sums)
 
 
 def _make(total: pd.DataFrame, everyone: pd.Index, blocks: tuple[str, ...], least_days: int) -> Shapes:

@@ -80,6 +80,18 @@ def test_what_does_not_fit_is_spilled_to_the_private_folder_only(tmp_path: Path)
     backend.close()
 
 
+def test_a_window_reads_its_rows_once(tmp_path: Path) -> None:
+    pq.write_table(pa.table({"who": ["a", "a", "b"], "x": [1, 2, 3]}), tmp_path / "x.parquet")
+    backend = engine.connect([tmp_path])
+    try:
+        rows = f"SELECT *, avg(x) OVER (PARTITION BY who) usual FROM '{tmp_path}/x.parquet'"
+        assert backend.con.sql(rows).order("who, x").fetchall() == [("a", 1, 1.5), ("a", 2, 1.5), ("b", 3, 3.0)]
+        (_, plan), *_ = backend.con.execute(f"EXPLAIN {rows}").fetchall()
+        assert plan.upper().count("PARQUET_SCAN") + plan.upper().count("READ_PARQUET") == 1, plan
+    finally:
+        backend.close()
+
+
 @pytest.mark.parametrize("name", ["d[1]", "数据 's", "q?x", "s*r"])
 def test_a_path_is_taken_as_it_is(tmp_path: Path, name: str) -> None:
     folder, decoy = tmp_path / name, tmp_path / "d1"

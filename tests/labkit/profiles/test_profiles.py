@@ -15,6 +15,7 @@ import labkit
 from labkit import calendar, profiles
 from labkit.lab import Lab
 from labkit.store import SLOT_COLUMNS, StoreWriter, day_rows
+from tests.labkit.buckets import split_store
 
 
 @pytest.fixture(scope="module")
@@ -161,20 +162,7 @@ def test_nothing_used_gives_missing_not_infinite(tmp_path: Path) -> None:
 
 
 def test_buckets_change_nothing(tmp_path: Path, lab: Lab) -> None:
-    from labkit.store import bucket_of
-
-    with StoreWriter(tmp_path / "many", buckets=4) as writer:
-        for name in ("customers", "weather"):
-            writer.write(name, lab.backend.to_pyarrow(lab.table(name)))
-        for name in ("readings", "reactive"):
-            rows = lab.run(lab.table(name))
-            schema = lab.backend.to_pyarrow(lab.table(name).limit(0)).drop_columns(["month", "bucket"]).schema
-            buckets = np.array([bucket_of(c, 4) for c in rows["customer_id"]])
-            for bucket in range(4):
-                mine = rows[buckets == bucket].sort_values(["customer_id", "day"])
-                for month, part in mine.groupby("month"):
-                    table = pa.Table.from_pandas(part[schema.names], schema=schema, preserve_index=False)
-                    writer.write_day_rows(name, month, bucket, table)
+    split_store(lab, tmp_path / "many", ("customers", "weather"))
     with labkit.open(tmp_path / "many") as many:
         assert many.manifest.buckets == 4
         found = profiles.load_features(many)

@@ -10,6 +10,7 @@ import labkit
 from labkit import profiles
 from labkit.segments.errors import SegmentError
 from labkit.segments.shapes import Shapes, read_shapes, shapes_of_loads
+from tests.labkit.buckets import split_store
 from tests.labkit.segments.cases import made_loads
 
 
@@ -65,8 +66,27 @@ def test_store_and_arrays_give_the_same(small_sample: Path) -> None:
     whole = other.values.index.intersection(one.values.index)
     assert len(whole) > 100
     assert (one.values.loc[whole] - other.values.loc[whole]).abs().max(axis=1).median() < 0.01
+    loads = profiles.hourly_loads(lab)
+    near = pd.Index(loads.customer_ids[loads.coverage > 0.99]).intersection(whole)
+    one, other = read_shapes(lab, near_zero=0.5), shapes_of_loads(loads, near_zero=0.5)
+    assert (one.dropped_share[near] > 0.02).sum() >= 10
+    # A day with a gap uses less: here and there one more is left out.
+    assert (one.dropped_share[near] - other.dropped_share[near]).abs().max() < 0.01
+    assert (one.values.loc[near] - other.values.loc[near]).abs().max(axis=1).median() < 1e-6
     seasons = read_shapes(lab, ("workday",), by_season=True)
     assert seasons.values.shape[1] == 96 and seasons.blocks[0] == "winter_workday"
+
+
+def test_buckets_change_no_shape_and_idle_days_of_all_are_found(small_sample: Path, tmp_path: Path) -> None:
+    lab = labkit.open(small_sample)
+    split_store(lab, tmp_path / "many", ["customers"])
+    one = read_shapes(lab, near_zero=0.5)
+    with labkit.open(tmp_path / "many") as many:
+        other = read_shapes(many, near_zero=0.5)
+    assert (one.dropped_share > 0).sum() >= 20
+    pd.testing.assert_frame_equal(one.values, other.values, check_exact=True)
+    for name in ("scale_kw", "dropped_share", "apart"):
+        pd.testing.assert_series_equal(getattr(one, name), getattr(other, name), check_exact=True)
 
 
 def test_a_period_counts_its_own_days_only(small_sample: Path) -> None:
