@@ -33,9 +33,6 @@ def divide(
     >>> ibis.literal(1).pipe(divide, 8).execute()
     0.125
     """
-    if isinstance(number, ir.IntegerValue) and isinstance(by, ir.IntegerValue):
-        # Engines make doubles of whole numbers by themselves; asking for it takes longer in wide expressions.
-        return number / by.nullif(0)
     divisor = by.cast("float64").nullif(0) if isinstance(by, ir.Value) else ibis.literal(by, "float64")
     return number.cast("float64") / divisor
 
