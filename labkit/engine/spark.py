@@ -23,7 +23,8 @@ from pyspark.errors import PySparkException
 from pyspark.sql.types import StructField, StructType, TimestampNTZType, TimestampType
 
 from labkit.engine.model import EngineError
-from labkit.engine.spark_session import Joined, without_pandas_warning
+from labkit.engine.spark_needs import without_pandas_warning
+from labkit.engine.spark_session import Joined
 from labkit.engine.stopping import run_stoppable
 
 T = TypeVar("T")
@@ -58,7 +59,7 @@ class SparkBackend(Backend):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._leave: Callable[[], None] = lambda: None
+        self._joined: Joined | None = None
         self._views: dict[str, Callable[[], ir.Table]] = {}
         self._kept: list[str] = []
 
@@ -144,15 +145,24 @@ class SparkBackend(Backend):
             with _silence(_LOGGER), without_pandas_warning():
                 return run_stoppable(self._session.interruptAll, work)
         except (PySparkException, Py4JError, ConnectionError, EOFError) as error:
-            raise EngineError(_explain(error)) from None
+            raise EngineError(self._explain(error)) from None
+
+    def _explain(self, error: Exception) -> str:
+        condition = error.getCondition() if isinstance(error, PySparkException) else None
+        if condition == "PATH_NOT_FOUND":
+            return "Spark does not find the files of the store: put it where every machine of the cluster sees it under the same path"
+        if isinstance(error, ConnectionError | EOFError) or "Network" in type(error).__name__:
+            return f"Spark no longer answers: {self._joined.tell_end() if self._joined else 'its lab was closed'}"
+        return f"Spark could not work this out: {condition or type(error).__name__}"
 
     def close(self) -> None:
         """Drop what is ours; Spark itself ends with the last lab, if labkit started it."""
         for name in list(self._kept):
             with contextlib.suppress(EngineError):  # a server that is gone keeps nothing
                 self.forget(name)
-        leave, self._leave = self._leave, lambda: None
-        leave()
+        joined, self._joined = self._joined, None
+        if joined is not None:
+            joined.leave()
 
 
 def _as_name(path: str) -> str:
@@ -173,7 +183,7 @@ def open_spark(joined: Joined) -> SparkBackend:
         Backend.register_options()
     backend = SparkBackend()
     backend.do_connect(joined.session)
-    backend._leave = joined.leave
+    backend._joined = joined
     return backend
 
 
@@ -186,12 +196,3 @@ def _silence(name: str) -> Iterator[None]:
         yield
     finally:
         logger.disabled = before
-
-
-def _explain(error: Exception) -> str:
-    condition = error.getCondition() if isinstance(error, PySparkException) else None
-    if condition == "PATH_NOT_FOUND":
-        return "Spark does not find the files of the store: put it where every machine of the cluster sees it under the same path"
-    if isinstance(error, ConnectionError | EOFError) or "Network" in type(error).__name__:
-        return "Spark no longer answers: it was stopped, or ran out of memory; open the lab anew (memory_limit_mb gives it more)"
-    return f"Spark could not work this out: {condition or type(error).__name__}"

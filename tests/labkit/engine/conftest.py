@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 import labkit
-from labkit.engine import EngineError, spark_session
+from labkit.engine import EngineError, spark_needs
 from labkit.lab import Lab
 
 
@@ -17,7 +17,7 @@ from labkit.lab import Lab
 def spark_there() -> None:
     """Skips only where Java or PySpark is absent; `.ci/run` installs both."""
     try:
-        spark_session.require_pyspark()
+        spark_needs.require_pyspark()
     except EngineError as error:
         pytest.skip(str(error))
 
@@ -54,5 +54,5 @@ def spark(spark_there: None, store: Path, connect_port: int) -> Iterator[Lab]:
         "spark.connect.grpc.binding.address": "127.0.0.1",
         "spark.connect.grpc.binding.port": str(connect_port),
     }
-    with labkit.open(store, engine="local[2]", memory_limit_mb=4000, config=config) as lab:
+    with labkit.open(store, engine="local[2]", memory_limit_mb=1500, config=config) as lab:
         yield lab

@@ -12,11 +12,12 @@ import textwrap
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 import labkit
-from labkit.engine import EngineError, choice, spark_session
+from labkit.engine import EngineError, choice, spark_needs, spark_process
 from labkit.lab import Lab
 
 
@@ -54,6 +55,53 @@ def test_started_by_us_it_is_quiet_private_and_gone_afterwards(spark_there: None
     done = run(code, store, cwd=tmp_path)
     assert (done.stdout, done.stderr) == ("done\n", ""), done.stderr
     assert not list(tmp_path.iterdir()), "something was left in the folder it was started from"
+
+
+def test_a_java_that_was_killed_is_named_and_the_lab_opens_anew(spark_there: None, store: Path, tmp_path: Path) -> None:
+    code = """
+        import os, signal, sys
+        import labkit
+        from labkit.engine import EngineError, spark_session
+        config = {"spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1"}
+        how = dict(engine="local[1]", memory_limit_mb=800, config=config)
+        left, closed = (labkit.open(sys.argv[1], **how) for _ in range(2))
+        first = spark_session._STARTED["spark"]
+        first.gateway.proc.send_signal(signal.SIGKILL)
+        for lab in (left, closed):
+            try:
+                lab.run(lab.customers)
+            except EngineError as error:
+                print(error)
+        closed.close()
+        with labkit.open(sys.argv[1], **how) as anew:
+            print(len(anew.run(anew.customers)))
+            left.close()
+            print(len(anew.run(anew.customers)))
+        print(first.folder.exists(), spark_session._STARTED)
+    """
+    done = run(code, store, cwd=tmp_path)
+    told = (
+        "Spark no longer answers: its Java was killed, most often because the machine had no memory left; "
+        "close what else needs memory, and open the lab anew\n"
+    )
+    assert (done.stdout, done.stderr) == (2 * told + "60\n60\nFalse {}\n", "")
+
+
+@pytest.mark.parametrize(
+    ("ended", "told"),
+    [
+        ("exit 52", "its Java ran out of memory; open the lab anew with a larger memory_limit_mb"),
+        ("exit 3", "its Java ended (exit code 3); open the lab anew"),
+        ("kill -TERM $$", "its Java ended (signal 15); open the lab anew"),
+        ("sleep 60", "it was stopped, or ran out of memory; open the lab anew (memory_limit_mb gives it more)"),
+    ],
+)
+def test_how_java_ended_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ended: str, told: str) -> None:
+    monkeypatch.setattr(spark_process, "_ENDING_S", 1.0 if ended.startswith("sleep") else 30.0)
+    with subprocess.Popen(["sh", "-c", ended]) as java:
+        ours = spark_process.Started("local[1]", None, SimpleNamespace(proc=java), tmp_path)
+        assert spark_process.tell_end(ours) == told
+        java.kill()
 
 
 def test_a_session_that_was_given_goes_on(spark: Lab, store: Path) -> None:
@@ -138,7 +186,7 @@ def test_labkit_needs_no_pyspark(store: Path) -> None:
 
 def test_what_is_missing_is_named(store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("JAVA_HOME", raising=False)
-    monkeypatch.setattr(spark_session.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(spark_needs.importlib.util, "find_spec", lambda name: None)
     with pytest.raises(EngineError, match=r'pip install "labkit\[spark\]" \(and Java 17\)'):
         labkit.open(store, engine="spark")
 
@@ -147,14 +195,14 @@ def test_java_that_is_missing_or_old_is_named(tmp_path: Path, monkeypatch: pytes
     pytest.importorskip("pyspark")
     monkeypatch.setenv("JAVA_HOME", str(tmp_path))
     with pytest.raises(EngineError, match=r"Java 17 or newer, and there is no `java`: install it .* JAVA_HOME"):
-        spark_session.require_pyspark()
+        spark_needs.require_pyspark()
     program = tmp_path / "bin" / "java"
     program.parent.mkdir()
     for line, version in (('openjdk version "11.0.2" 2019-01-15', 11), ('java version "1.8.0_202"', 8)):
         program.write_text(f"#!/bin/sh\necho '{line}' >&2\n")
         program.chmod(program.stat().st_mode | stat.S_IEXEC)
         with pytest.raises(EngineError, match=f"`java` is version {version}"):
-            spark_session.require_pyspark()
+            spark_needs.require_pyspark()
 
 
 def test_an_engine_that_is_not_known_or_not_there() -> None:
