@@ -216,3 +216,42 @@ def mean_over_customers(values: pd.Series, *, seed: int) -> Estimate:
     if len(known) < 5:
         return Estimate(float(known.mean()) if len(known) else np.nan, np.nan, np.nan, len(known))
     return estimate_by_bootstrap(known, lambda x: x.mean(axis=1), seed=seed)
+
+
+def draw_normal(mean: np.ndarray, covariance: np.ndarray, draws: int, rng: np.random.Generator) -> np.ndarray:
+    """Draws of jointly normal figures, such as coefficients as likely as those estimated.
+
+    Parameters
+    ----------
+    mean : ndarray, shape (k,)
+    covariance : ndarray, shape (k, k)
+        Symmetric; directions of no or, by rounding, of less than no variance stay at the mean.
+    draws : int
+    rng : Generator
+
+    Returns
+    -------
+    ndarray, shape (draws, k)
+
+    Notes
+    -----
+    By the symmetric root of the covariance, of which there is only one. Draws along eigenvectors hang on their
+    signs, which are chance: another processor gives other figures for the same seed.
+
+    Raises
+    ------
+    ValueError
+        If the shapes do not fit.
+
+    Examples
+    --------
+    >>> drawn = draw_normal(np.array([1.0, 2.0]), np.array([[4.0, 1.0], [1.0, 9.0]]), 100_000, np.random.default_rng(1))
+    >>> np.cov(drawn.T).round(1)
+    array([[4., 1.],
+           [1., 9.]])
+    """
+    if np.shape(covariance) != (len(mean), len(mean)):
+        raise ValueError(f"covariance has shape {np.shape(covariance)}, expected {(len(mean), len(mean))} as mean has")
+    values, vectors = np.linalg.eigh(covariance)
+    root = (vectors * np.sqrt(np.maximum(values, 0))) @ vectors.T
+    return np.asarray(mean + rng.standard_normal((draws, len(mean))) @ root)

@@ -12,6 +12,7 @@ from scipy.optimize import minimize
 from scipy.special import betaln, hyp2f1
 from scipy.stats import chi2
 
+from labkit.estimates import draw_normal
 from labkit.loyalty.errors import LoyaltyError
 
 #: With fewer observed periods a projection hangs on the model more than on the data.
@@ -107,7 +108,7 @@ class RenewalModel:
         rng = np.random.default_rng(seed)
         at = np.log([self.alpha, self.beta, self.c][: len(self._covariance)])
         out = []
-        for row in rng.multivariate_normal(at, self._covariance, size=draws, method="eigh"):
+        for row in draw_normal(at, self._covariance, draws, rng):
             a, b, *c = np.exp(np.clip(row, -15, 15))
             out.append(
                 RenewalModel(

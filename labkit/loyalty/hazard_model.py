@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import ArrayLike
 from scipy.stats import chi2
 
+from labkit.estimates import draw_normal
 from labkit.loyalty.cells import NO_CONTRACT, Cells, month_number, renewal_name
 from labkit.loyalty.errors import LoyaltyError
 from labkit.loyalty.hazard_fit import (
@@ -189,9 +190,7 @@ class HazardModel:
         rng = np.random.default_rng(seed)
         drawn: list[dict[str, pd.Series]] = [{} for _ in range(draws)]
         for reason, model in self._models.items():
-            b = rng.multivariate_normal(
-                model.params[model.fitted].to_numpy(), model.covariance, size=draws, method="eigh"
-            )
+            b = draw_normal(model.params[model.fitted].to_numpy(), model.covariance, draws, rng)
             for one, row in zip(drawn, b):
                 params = model.params.copy()
                 params[model.fitted] = row

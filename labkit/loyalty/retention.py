@@ -156,7 +156,7 @@ def measure_margins(
     return pd.DataFrame({"customer_id": table["customer_id"], "energy_kwh": kwh, "margin_yuan": margin})
 
 
-def value_today(lab: Lab, spells: Spells, margins: Margins | None = None, *, draws: int = 200, seed: int = 0) -> Values:
+def value_today(lab: Lab, spells: Spells, margins: Margins | None = None, *, draws: int = 500, seed: int = 0) -> Values:
     """Values of the business customers of a lab, from their own hazards."""
     return value_customers(
         customers_today(lab, spells), fit_departures(spells), margins or read_margins(), draws=draws, seed=seed

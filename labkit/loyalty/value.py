@@ -151,7 +151,7 @@ class Values:
 
 def value_customers(
     customers: pd.DataFrame, model: HazardModel, margins: Margins, *, market: tuple[str, ...] | None = None,
-    segment: str = "customer_class", draws: int = 200, seed: int = 0,
+    segment: str = "customer_class", draws: int = 500, seed: int = 0,
 ) -> Values:  # fmt: skip
     """Value of customers who are there today, from their hazards and margins.
 

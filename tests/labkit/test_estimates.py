@@ -89,3 +89,30 @@ def test_a_change_without_cases_or_clusters_is_not_told() -> None:
     assert never.value == 0 and never.low == -never.high < -0.05
     single = estimates.estimate_ratio_change((np.array([1]), np.array([2])), (np.array([2]), np.array([2])))
     assert single.value == 0.5 and np.isnan(single.low)
+
+
+def test_normal_draws_have_their_moments_and_stay_where_nothing_varies() -> None:
+    mean = np.array([1.0, -2.0, 5.0])
+    covariance = np.array([[4.0, 2.0, 0.0], [2.0, 1.0, 0.0], [0.0, 0.0, 0.0]])  # the second is half the first
+    drawn = estimates.draw_normal(mean, covariance, 40_000, np.random.default_rng(3))
+    assert drawn.shape == (40_000, 3)
+    np.testing.assert_allclose(drawn.mean(axis=0), mean, atol=4 * 2 / np.sqrt(40_000))
+    np.testing.assert_allclose(np.cov(drawn.T), covariance, atol=0.1)
+    np.testing.assert_allclose(drawn[:, 0] - 1, 2 * (drawn[:, 1] + 2), atol=1e-7)
+    np.testing.assert_allclose(drawn[:, 2], 5, atol=1e-12)
+    again = estimates.draw_normal(mean, covariance, 40_000, np.random.default_rng(3))
+    np.testing.assert_array_equal(drawn, again)
+
+
+def test_normal_draws_do_not_hang_on_the_signs_of_eigenvectors(monkeypatch: pytest.MonkeyPatch) -> None:
+    mean, covariance = np.zeros(3), np.array([[4.0, 1.0, 0.5], [1.0, 9.0, -2.0], [0.5, -2.0, 3.0]])
+    here = estimates.draw_normal(mean, covariance, 50, np.random.default_rng(3))
+    values, vectors = np.linalg.eigh(covariance)
+    monkeypatch.setattr(np.linalg, "eigh", lambda _: (values, vectors * [1, -1, -1]))
+    elsewhere = estimates.draw_normal(mean, covariance, 50, np.random.default_rng(3))
+    np.testing.assert_allclose(elsewhere, here, rtol=1e-12)
+
+
+def test_normal_draws_need_a_covariance_of_their_figures() -> None:
+    with pytest.raises(ValueError, match=r"covariance has shape \(2, 2\), expected \(3, 3\)"):
+        estimates.draw_normal(np.zeros(3), np.eye(2), 10, np.random.default_rng(3))
