@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -19,6 +19,10 @@ from labkit.loyalty.errors import LoyaltyError
 FEW_PERIODS = 7
 #: Sum of the parameters beyond which customers are all alike.
 _ALIKE = 1e3
+#: How far ln alpha, ln beta and ln c go: customers all alike would send the first two to infinity, and nothing changes any more.
+_BOUNDS = np.array([10.0, 10.0, 4.0])
+#: Models proposed for each that is drawn, and degrees of freedom of the proposals: tails heavier than the likelihood's.
+_PROPOSED, _TAILS = 20, 5
 
 
 @dataclass(frozen=True, eq=False)
@@ -48,6 +52,7 @@ class RenewalModel:
     customers_count: float
     notes: tuple[str, ...]
     _covariance: np.ndarray | None
+    _cohorts: tuple[np.ndarray, ...]
 
     def survival(self, t: ArrayLike) -> np.ndarray | float:
         """Share still there after t renewals."""
@@ -96,7 +101,13 @@ class RenewalModel:
         return float((s / (1 + discount) ** (t - n)).sum())
 
     def draw(self, draws: int = 500, seed: int = 0) -> list[RenewalModel]:
-        """Models as likely as this one by the data, for intervals of whatever follows.
+        """Models by how likely the data make them, for intervals of whatever follows.
+
+        Notes
+        -----
+        From the likelihood itself, flat in ln alpha, ln beta and ln c within the bounds of the fit: by importance resampling
+        (Smith and Gelfand 1992, doi:10.1080/00031305.1992.10475856) from a t distribution about the fit. Where customers are nearly alike, no
+        normal distribution about the fit describes what the data leave open.
 
         Raises
         ------
@@ -105,25 +116,17 @@ class RenewalModel:
         """
         if self._covariance is None:
             raise LoyaltyError("shares do not say how many customers there were; give counts to have intervals")
-        rng = np.random.default_rng(seed)
-        at = np.log([self.alpha, self.beta, self.c][: len(self._covariance)])
-        out = []
-        for row in draw_normal(at, self._covariance, draws, rng):
-            a, b, *c = np.exp(np.clip(row, -15, 15))
-            out.append(
-                RenewalModel(
-                    a,
-                    b,
-                    c[0] if c else 1.0,
-                    self.log_likelihood,
-                    self.periods_count,
-                    self.cohorts_count,
-                    self.customers_count,
-                    self.notes,
-                    None,
-                )
-            )
-        return out
+        rng, k = np.random.default_rng(seed), len(self._covariance)
+        at = np.log([self.alpha, self.beta, self.c][:k])
+        tails = np.sqrt(rng.chisquare(_TAILS, _PROPOSED * draws) / _TAILS)
+        away = draw_normal(np.zeros(k), self._covariance, len(tails), rng) / tails[:, None]
+        away = away[(np.abs(at + away) <= _BOUNDS[:k]).all(axis=1)]
+        apart = (away * np.linalg.solve(self._covariance, away.T).T).sum(axis=1)
+        weight = _log_likelihood(self._cohorts, at + away) + (_TAILS + k) / 2 * np.log1p(apart / _TAILS)
+        share = np.cumsum(np.exp(weight - weight.max()))
+        chosen = np.searchsorted(share / share[-1], (rng.random() + np.arange(draws)) / draws)
+        theta = np.exp(at + away[np.minimum(chosen, len(away) - 1)])
+        return [replace(self, alpha=row[0], beta=row[1], c=row[2] if k == 3 else 1.0) for row in theta.tolist()]
 
     def to_frame(self, periods: int, *, draws: int = 500, seed: int = 0) -> pd.DataFrame:
         """``period``, ``survival`` and ``retention`` with their ``_low``, ``_high`` (missing if shares were given)."""
@@ -138,7 +141,22 @@ class RenewalModel:
         return table[["period", *(f"{n}{e}" for n in ("survival", "retention") for e in ("", "_low", "_high"))]]
 
 
-def _survival(t: np.ndarray, a: float, b: float, c: float) -> np.ndarray:
+def _log_likelihood(cohorts: Sequence[np.ndarray], theta: np.ndarray) -> np.ndarray:
+    """Of each row of ln alpha, ln beta and, if there is a third, ln c."""
+    a, b = np.exp(theta[:, [0]]), np.exp(theta[:, [1]])
+    c = np.exp(theta[:, [2]]) if theta.shape[1] == 3 else np.ones_like(a)
+    total = np.zeros(len(theta))
+    for alive in cohorts:
+        s = _survival(np.arange(len(alive), dtype=float), a, b, c)
+        lost, gone = -np.diff(alive), -np.diff(s, axis=1)
+        seen = lost > 0
+        total += (lost[seen] * np.log(np.maximum(gone[:, seen], 1e-300))).sum(axis=1)
+        if alive[-1] > 0:
+            total += alive[-1] * np.log(np.maximum(s[:, -1], 1e-300))
+    return total
+
+
+def _survival(t: np.ndarray, a: float | np.ndarray, b: float | np.ndarray, c: float | np.ndarray) -> np.ndarray:
     return np.asarray(np.exp(betaln(a, b + t**c) - betaln(a, b)))
 
 
@@ -225,21 +243,10 @@ def _read(survivors: Sequence[float] | Mapping[str, Sequence[float]] | Sequence[
 
 def _fit(cohorts: list[np.ndarray], *, with_c: bool) -> RenewalModel:
     def loss(theta: np.ndarray) -> float:
-        a, b = np.exp(theta[:2])
-        c = float(np.exp(theta[2])) if with_c else 1.0
-        total = 0.0
-        for alive in cohorts:
-            t = np.arange(len(alive), dtype=float)
-            s = _survival(t, a, b, c)
-            lost, gone = -np.diff(alive), -np.diff(s)
-            seen = lost > 0
-            total += (lost[seen] * np.log(np.maximum(gone[seen], 1e-300))).sum()
-            total += alive[-1] * np.log(max(s[-1], 1e-300)) if alive[-1] > 0 else 0.0
-        return -float(total)
+        return -float(_log_likelihood(cohorts, theta[None, :])[0])
 
     size = sum(float(alive[0]) for alive in cohorts)
-    # Customers all alike would send both parameters to infinity; far enough out nothing changes any more.
-    bounds = [(-10.0, 10.0), (-10.0, 10.0), *([(-4.0, 4.0)] if with_c else [])]
+    bounds = [(-most, most) for most in _BOUNDS[: 3 if with_c else 2]]
     starts = [[0.0, 0.5], [-0.5, 1.5], [1.0, 3.0]]
     if with_c:
         plain = _fit(cohorts, with_c=False)
@@ -270,13 +277,13 @@ def _fit(cohorts: list[np.ndarray], *, with_c: bool) -> RenewalModel:
     covariance = _covariance(loss, theta) if counts else None
     return RenewalModel(
         float(a), float(b), float(np.exp(theta[2])) if with_c else 1.0, -loss(theta), periods, len(cohorts),
-        size if counts else float(len(cohorts)), tuple(notes), covariance,
+        size if counts else float(len(cohorts)), tuple(notes), covariance, tuple(cohorts),
     )  # fmt: skip
 
 
 def _covariance(loss: Callable[[np.ndarray], float], theta: np.ndarray) -> np.ndarray:
     """Inverse of the information by differences; directions the data do not tell stay wide, not endless."""
-    k, h = len(theta), 1e-4
+    k, h = len(theta), 1e-2  # as wide as the likelihood is smooth: rounding of its sum over all customers must not show
     hessian = np.empty((k, k))
     for i in range(k):
         for j in range(k):
@@ -285,4 +292,4 @@ def _covariance(loss: Callable[[np.ndarray], float], theta: np.ndarray) -> np.nd
                 4 * h * h
             )
     values, vectors = np.linalg.eigh((hessian + hessian.T) / 2)
-    return np.asarray((vectors / np.maximum(values, 1e-2)) @ vectors.T)
+    return np.asarray((vectors / np.maximum(values, 0.1)) @ vectors.T)

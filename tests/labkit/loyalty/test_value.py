@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import special
 
 from labkit import loyalty
 
@@ -67,6 +68,30 @@ def test_retention_and_survival_fit_together_and_cover_what_came() -> None:
     assert told["survival_low"].iloc[11] < 0.394 < told["survival_high"].iloc[11]
     alike = loyalty.fit_sbg([round(1000 * 0.9**t) for t in range(8)])
     assert alike.retention(5) == pytest.approx(0.9, abs=2e-3) and any("all alike" in note for note in alike.notes)
+
+
+@pytest.mark.parametrize("alive", [HIGH_END[:8], [492, 482, 471, 460, 444, 441, 426], [60, 55, 52]])
+def test_drawn_models_are_spread_as_the_likelihood_is(alive: list[int]) -> None:
+    # The same by brute force: every model of a fine grid, weighed by its likelihood.
+    a, b = (g.ravel() for g in np.meshgrid(*[np.exp(np.linspace(-10, 10, 1201))] * 2))
+    survival = [np.exp(special.betaln(a, b + t) - special.betaln(a, b)) for t in range(13)]
+    steps = zip(-np.diff(alive), survival, survival[1:], strict=False)
+    fits = sum(lost * np.log(np.maximum(s - after, 1e-300)) for lost, s, after in steps)
+    fits = fits + alive[-1] * np.log(survival[len(alive) - 1])
+    order = np.argsort(survival[12])
+    share = np.cumsum(np.exp(fits - fits.max())[order])
+    expected = survival[12][order][np.searchsorted(share / share[-1], [0.025, 0.25, 0.5, 0.75, 0.975])]
+    found = [model.survival(12) for model in loyalty.fit_sbg(alive).draw(4000, seed=1)]
+    assert np.quantile(found, [0.025, 0.25, 0.5, 0.75, 0.975]) == pytest.approx(expected, abs=0.012)
+
+
+def test_the_interval_covers_where_customers_are_all_alike() -> None:
+    rng, hits = np.random.default_rng(5), 0
+    for _ in range(40):
+        lives = rng.geometric(0.035, 500)
+        told = loyalty.fit_sbg([int((lives > t).sum()) for t in range(7)]).to_frame(12).iloc[-1]
+        hits += told["survival_low"] <= (1 - 0.035) ** 12 <= told["survival_high"]
+    assert hits >= 35, hits
 
 
 @pytest.mark.parametrize(("survivors", "says"), [
