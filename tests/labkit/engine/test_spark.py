@@ -104,6 +104,16 @@ def test_how_java_ended_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path,
         java.kill()
 
 
+def test_what_is_asked_for_comes_after_what_we_set(tmp_path: Path) -> None:
+    options = "spark.driver.extraJavaOptions"
+    plain = spark_process._settings("local[1]", tmp_path, 500, {})
+    own = {"spark.buffer.pageSize": "64m", options: "-XX:ReservedCodeCacheSize=1g"}
+    asked = spark_process._settings("local[1]", tmp_path, 500, own)
+    assert (plain["spark.buffer.pageSize"], asked["spark.buffer.pageSize"]) == ("8m", "64m")
+    assert plain[options].split()[-1] == "-XX:ReservedCodeCacheSize=512m"
+    assert asked[options].split()[-2:] == ["-XX:ReservedCodeCacheSize=512m", "-XX:ReservedCodeCacheSize=1g"]
+
+
 def test_a_session_that_was_given_goes_on(spark: Lab, store: Path) -> None:
     session = spark.backend._session  # type: ignore[attr-defined]
     session.conf.set("spark.sql.session.timeZone", "UTC")
