@@ -8,6 +8,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -23,6 +24,9 @@ from labkit.engine.private import private_spill_folder
 from labkit.engine.spark_needs import without_pandas_warning
 
 _JAVA_OPTIONS = "spark.driver.extraJavaOptions"
+_LOG = "spark.log"
+#: By signal 9, for which Windows has no name.
+_KILLED = -9
 #: Exit code by which Spark says that its heap was full (org.apache.spark.util.SparkExitCode.OOM).
 _OUT_OF_MEMORY = 52
 #: How long Java may take to end after it has stopped answering [s].
@@ -56,7 +60,7 @@ def start_spark(master: str, memory_mb: int, config: Mapping[str, str]) -> Start
     conf = SparkConf(loadDefaults=False).setAll(list(_settings(master, folder, memory_mb, config).items()))
     launched = SparkContext._gateway is None
     try:
-        with _kept_signals(), without_pandas_warning(), (folder / "spark.log").open("w") as log:
+        with _kept_signals(), without_pandas_warning(), (folder / _LOG).open("w") as log:
             gateway = launch_gateway(conf, {"stdout": log, "stderr": log}) if launched else SparkContext._gateway
             context = SparkContext(conf=conf, gateway=gateway)
     except Exception as error:
@@ -108,11 +112,20 @@ def tell_end(started: Started) -> str:
         code = started.gateway.proc.wait(_ENDING_S)
     except subprocess.TimeoutExpired:
         return tell_unknown_end()
-    if code == -signal.SIGKILL:
+    if code == _KILLED:
         return "its Java was killed, most often because the machine had no memory left; close what else needs memory, and open the lab anew"
     if code == _OUT_OF_MEMORY:
         return "its Java ran out of memory; open the lab anew with a larger memory_limit_mb"
-    return f"its Java ended ({f'signal {-code}' if code < 0 else f'exit code {code}'}); open the lab anew"
+    how = f"signal {-code}" if code < 0 else f"exit code {code}"
+    return f"its Java ended ({', '.join([how, *_faults(started.folder / _LOG)[-1:]])}); open the lab anew"
+
+
+def _faults(log: Path) -> list[str]:
+    """Names of Java's own errors in its log; what else stands there may show values."""
+    try:
+        return re.findall(r"^java\.lang\.(\w+Error)\b", log.read_text(encoding="utf-8", errors="replace"), re.MULTILINE)
+    except OSError:
+        return []
 
 
 def tell_unknown_end() -> str:

@@ -91,13 +91,16 @@ def test_a_java_that_was_killed_is_named_and_the_lab_opens_anew(spark_there: Non
     ("ended", "told"),
     [
         ("exit 52", "its Java ran out of memory; open the lab anew with a larger memory_limit_mb"),
-        ("exit 3", "its Java ended (exit code 3); open the lab anew"),
+        ("exit 50", "its Java ended (exit code 50, VirtualMachineError); open the lab anew"),
         ("kill -TERM $$", "its Java ended (signal 15); open the lab anew"),
         ("sleep 60", "it was stopped, or ran out of memory; open the lab anew (memory_limit_mb gives it more)"),
     ],
 )
 def test_how_java_ended_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, ended: str, told: str) -> None:
     monkeypatch.setattr(spark_process, "_ENDING_S", 1.0 if ended.startswith("sleep") else 30.0)
+    if ended == "exit 50":
+        said = "ERROR Executor: task\njava.lang.VirtualMachineError: Out of space, customer Zhang\n\tat java.lang.Thread.run\n"
+        (tmp_path / "spark.log").write_text(said, encoding="utf-8")
     with subprocess.Popen(["sh", "-c", ended]) as java:
         ours = spark_process.Started("local[1]", None, SimpleNamespace(proc=java), tmp_path)
         assert spark_process.tell_end(ours) == told
