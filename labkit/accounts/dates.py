@@ -24,6 +24,8 @@ def advise_maintenance(case: Case) -> Iterator[Item]:
     if len(daily) < 26 * 7:
         return
     first, least, middling = cheapest_days_to_stop(case.data, days)
+    if middling <= 0:  # it stands still most of the time as it is
+        return
     last = first + dt.timedelta(days - 1)
     runs = daily.rolling(days).sum().dropna().to_numpy()[::days]
     price = float(case.cost_yuan.sum() / max(case.load.sum(), 1e-9))

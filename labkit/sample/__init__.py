@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from tqdm import tqdm
 
-from labkit.sample import billing, customers, departures, market, payments, programmes, readings, service
+from labkit.sample import billing, customers, departures, market, payments, programmes, readings, service, supply
 from labkit.sample.world import World
 from labkit.store import About, StoreWriter, arrow_schema, bucket_of, buckets_for, write_whole
 
@@ -115,9 +115,8 @@ def _write_block(writer: StoreWriter, world: World, bucket: int, numbers: np.nda
     on_trial = programmes.rows_on_trial_prices(enrolments)
     loads = readings.make_loads(world, who, programmes.responses(world, who, enrolments), on_trial, rng[2])
     who["contract_kw"] = billing.draw_contracts(world, who, loads, rng[8])
-    bills = billing.make_bills(world, who, loads)
-    paid, actions = payments.make_payments(world, who, bills, rng[3])
-    disputes = payments.find_disputes(world, who, bills, paid, rng[3])
+    loads, bills, paid, actions, after = supply.settle_accounts(world, who, loads, lambda: world.rng(*key, 3))
+    disputes = payments.find_disputes(world, who, bills, paid, after)
     tickets, repairs = service.make_tickets(world, who, disputes, rng[4])
     perception = service.satisfaction(world, who, tickets, actions, rng[5])
     satisfied = service.overall_satisfaction(perception)
