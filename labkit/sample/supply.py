@@ -48,13 +48,17 @@ def settle_accounts(
 
 
 def find_cuts(world: World, who: pd.DataFrame, bills: pd.DataFrame, actions: pd.DataFrame) -> np.ndarray:
-    """Customer of the block, first and last minute of each cut, shape (cuts, 3); months before a connection bring none."""
-    steps = actions.pivot_table(index="_bill", columns="action", values="_minute", aggfunc="first")
-    steps = steps.reindex(columns=["disconnection", "reconnection"]).dropna(subset=["disconnection"])
-    bill = bills.iloc[steps.index.to_numpy()]
-    connected = day_index(who["connected_on"])[bill["_row"]] <= world.month_starts[bill["_month"]]
-    cuts = np.column_stack([bill["_row"], steps.fillna(len(world.days) * 1440)])
-    return np.asarray(cuts[connected], dtype=np.int64)
+    """Customer of the block, first and last minute of each cut, shape (cuts, 3): until the next reconnection, if there is one.
+
+    Months before a connection bring none.
+    """
+    bill = bills.iloc[actions["_bill"].to_numpy()]
+    known = day_index(who["connected_on"])[bill["_row"]] <= world.month_starts[bill["_month"]]
+    steps = actions.loc[known, ["_row", "_minute", "action"]].sort_values(["_row", "_minute"], kind="stable")
+    back = steps["_minute"].where(steps["action"] == "reconnection").groupby(steps["_row"]).bfill()
+    cut = steps["action"] == "disconnection"
+    until = back[cut].fillna(len(world.days) * 1440)
+    return np.column_stack([steps.loc[cut, ["_row", "_minute"]], until]).astype(np.int64)
 
 
 def _without_supply(part: Loads, cuts: np.ndarray) -> Loads:

@@ -19,15 +19,17 @@ SUSPECT = ["check", "customer_id", "from_day", "to_day", "cases_count", "value",
 _LEAST_HISTORY = 5
 
 
-def check_days(lab: Lab, facts: ir.Table, limits: Thresholds) -> list[pd.DataFrame]:
+def check_days(lab: Lab, facts: ir.Table, limits: Thresholds, dark: pd.DataFrame) -> list[pd.DataFrame]:
     """Spike, high and low use, physical maximum, negative, rollover: days that fail, in one query.
 
     Parameters
     ----------
     facts : Table
         Of `labkit.vee.day_facts`.
+    dark : DataFrame
+        Of `labkit.vee.cut_off.days_of_cuts`: they are no measure of what a customer uses.
     """
-    table = _with_history(lab, facts, limits)
+    table = _with_history(lab, facts, limits, dark)
     alarms = _alarms(table, limits)
     table = table.mutate(**{name: alarm.fill_null(False) for name, (alarm, _, _) in alarms.items()})
     shown = {f"{name}_value": value for name, (_, value, _) in alarms.items()}
@@ -52,14 +54,19 @@ def check_days(lab: Lab, facts: ir.Table, limits: Thresholds) -> list[pd.DataFra
     return found
 
 
-def _with_history(lab: Lab, facts: ir.Table, limits: Thresholds) -> ir.Table:
+def _with_history(lab: Lab, facts: ir.Table, limits: Thresholds, dark: pd.DataFrame) -> ir.Table:
     """Facts with the capacity of the customer and the energy of its days of the same kind around."""
     days = lab.days()
     kinds = days.select("day", rest=days.day_type != "workday")
     capacity = lab.customers.select("customer_id", "capacity_kva")
     table = facts.inner_join(kinds, "day").left_join(capacity, "customer_id").drop("customer_id_right")
     # A day with gaps is nobody's measure: what is judged and what it is held against are whole days.
-    table = table.mutate(whole=(table.known == table.expected).cast("int64"))
+    whole = table.known == table.expected
+    if len(dark):
+        table = table.left_join(ibis.memtable(dark), ["customer_id", "day"]).drop("customer_id_right", "day_right")
+        # A cut that nobody ended says something only of days without use.
+        whole &= ~(table.ended | (table.ended.notnull() & (table.wh == 0))).fill_null(False)
+    table = table.mutate(whole=whole.cast("int64"))
     n = limits.whole("high_use.days")
     around = ibis.window(group_by=["customer_id", "rest"], order_by="day", preceding=n, following=n)
     energy = table.wh * table.whole
@@ -145,11 +152,11 @@ def _outside(runs: pd.DataFrame, spans: pd.DataFrame) -> pd.DataFrame:
 
 
 def check_cut_off(lab: Lab, facts: ir.Table, cut_off: pd.DataFrame) -> list[pd.DataFrame]:
-    """Days with use while there was no supply, or no customer any more."""
+    """Days with use while there was surely no supply, or no customer any more."""
     if cut_off.empty:
         return []
     spans = ibis.memtable(cut_off)
-    pairs = facts.filter(facts.wh > 0).inner_join(spans, "customer_id")
+    pairs = facts.filter(facts.wh > 0).inner_join(spans.filter(spans.ended), "customer_id")
     pairs = pairs.filter((pairs.day >= pairs.since) & (pairs.day <= pairs.until))
     found = lab.run(
         pairs.group_by(["customer_id", "since"]).aggregate(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import datetime as dt
 
 import pandas as pd
 
@@ -10,7 +11,7 @@ from labkit import terms
 from labkit.estimates import estimate_share
 from labkit.lab import Lab
 from labkit.vee.coverage import count_days, cover_customers
-from labkit.vee.cut_off import spans_without_supply
+from labkit.vee.cut_off import days_of_cuts, read_cuts, spans_without_supply
 from labkit.vee.day_checks import SUSPECT, check_cut_off, check_days, check_runs
 from labkit.vee.day_facts import day_facts
 from labkit.vee.declared import checks
@@ -62,11 +63,12 @@ def find_suspects(lab: Lab, limits: Thresholds | None = None) -> pd.DataFrame:
 
 
 def _check_readings(lab: Lab, limits: Thresholds) -> list[pd.DataFrame]:
-    cut_off, found, counted = spans_without_supply(lab), [], []
+    cuts, found, counted = read_cuts(lab), [], []
+    cut_off, dark = spans_without_supply(lab, cuts), days_of_cuts(cuts, dt.date.fromisoformat(lab.period[1]))
     with contextlib.ExitStack() as kept:
         parts = [kept.enter_context(lab.kept(day_facts(lab, rows, limits))) for rows in lab.parts()]
         for facts in parts:
-            found += check_days(lab, facts, limits)
+            found += check_days(lab, facts, limits, dark)
             found += check_runs(lab, facts, limits, cut_off)
             found += check_cut_off(lab, facts, cut_off)
             found += check_registers(lab, facts, limits)

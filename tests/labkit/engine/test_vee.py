@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from pathlib import Path
 
 import pandas as pd
@@ -9,6 +10,7 @@ import pandas as pd
 import labkit
 from labkit import vee
 from labkit.lab import Lab
+from labkit.vee.cut_off import days_of_cuts, read_cuts, spans_without_supply
 from labkit.vee.day_checks import check_days, check_runs
 from labkit.vee.day_facts import day_facts
 from labkit.vee.period_checks import check_gaps
@@ -17,9 +19,10 @@ from tests.labkit.vee.cases import faulty_meters, write_store
 
 def suspects_of_days(lab: Lab) -> pd.DataFrame:
     """Facts, windows, runs and months; the other checks are sums of these, and each costs Spark seconds."""
-    limits, never = vee.read_thresholds(), pd.DataFrame(columns=["customer_id", "since", "until"])
+    limits, cuts = vee.read_thresholds(), read_cuts(lab)
+    dark, spans = days_of_cuts(cuts, dt.date.fromisoformat(lab.period[1])), spans_without_supply(lab, cuts)
     with lab.kept(day_facts(lab, lab.readings, limits)) as facts:
-        found = [*check_days(lab, facts, limits), *check_runs(lab, facts, limits, never), check_gaps(lab, facts)]
+        found = [*check_days(lab, facts, limits, dark), *check_runs(lab, facts, limits, spans), check_gaps(lab, facts)]
     table = pd.concat([frame for frame in found if len(frame)], ignore_index=True)
     return table.sort_values(["check", "customer_id", "from_day"], ignore_index=True)
 

@@ -29,7 +29,7 @@ class Meter:
     capacity_kva: float | None = 20.0
     left_on: dt.date | None = None
     billed: str = "read"
-    cuts: tuple[tuple[int, int], ...] = ()
+    cuts: tuple[tuple[int, int | None], ...] = ()
     issue_late: dict[int, int] = field(default_factory=dict)
     bill_factor: dict[int, float] = field(default_factory=dict)
     parts_off: dict[int, float] = field(default_factory=dict)
@@ -120,9 +120,9 @@ def _bills(meters: dict[str, Meter]) -> tuple[pd.DataFrame, pd.DataFrame]:
             )
         for number, (since, until) in enumerate(meter.cuts):
             for action, at in (("disconnection", since), ("reconnection", until)):
-                steps.append(
-                    (f"{id}-{number}-{action}", f"{id}-01", action, pd.Timestamp(day(at)) + pd.Timedelta(hours=10))
-                )
+                if at is not None:
+                    when = pd.Timestamp(day(at)) + pd.Timedelta(hours=10)
+                    steps.append((f"{id}-{number}-{action}", f"{id}-01", action, when))
     bills = pd.DataFrame(
         rows, columns=["bill_id", "customer_id", "period", "kwh", "kwh_flat", "kwh_peak", "total_yuan", "issued_on"]
     )
@@ -197,10 +197,14 @@ def _used_while_cut(m: Meter) -> None:
     m.cuts = ((100, 110),)
 
 
-def _idle_while_cut(m: Meter) -> None:
-    m.cuts = ((100, 112),)
-    m.read[101:112] = 0
-    m.read[100, 10:] = 0
+def _cut(m: Meter, *cuts: tuple[int, int | None]) -> None:
+    """Nothing from ten o'clock on the day of a cut to ten on the day of the reconnection."""
+    m.cuts = cuts
+    for since, until in cuts:
+        m.read[since, 10:] = 0
+        m.read[since + 1 : until] = 0
+        if until is not None:
+            m.read[until, :10] = 0
 
 
 def _used_after_leaving(m: Meter) -> None:
@@ -240,14 +244,24 @@ FAULTS: dict[str, tuple[Callable[[Meter], None], str, set[str]]] = {
 }
 
 
+#: Customers cut off from a day to a day: once, twice with three days between, for good, twice with one reconnection, and back without a word.
+CUT_OFF: dict[str, tuple[tuple[int, int | None], ...]] = {
+    "IDLE": ((100, 112),), "BLINK": ((100, 150), (153, 190)), "OPEN": ((300, None),), "TWICE": ((40, None), (55, 80)), "FORGOT": ((200, None),),
+}  # fmt: skip
+
+
 def faulty_meters(clean: int = 20) -> dict[str, Meter]:
-    """A customer a fault, and others without one; IDLE is one whose supply was cut, as it should be."""
+    """A customer a fault, and others without one; those of `CUT_OFF` use nothing while their supply is cut, as it should be."""
     meters = {f"OK{n:02d}": make_meter(n) for n in range(clean)}
     for number, (name, (change, _, _)) in enumerate(FAULTS.items()):
         meters[name] = make_meter(100 + number)
         change(meters[name])
-    meters["IDLE"] = make_meter(99)
-    _idle_while_cut(meters["IDLE"])
+    for number, (name, cuts) in enumerate(CUT_OFF.items()):
+        meters[name] = make_meter(90 + number)
+        _cut(meters[name], *cuts)
+    meters["TWICE"].read[81:] = meters["TWICE"].truth[81:]
+    # Cut, and nobody wrote down that the supply came back.
+    meters["FORGOT"].read = meters["FORGOT"].truth.copy()
     # A thousandth needs a large customer: whole Wh are left of it.
     meters["THOUSANDTH"] = make_meter(98, scale=2000)
     meters["THOUSANDTH"].capacity_kva = 9000.0
