@@ -104,6 +104,13 @@ def test_a_quiet_week_is_the_one_to_stop_in(shift_worker: np.ndarray) -> None:
     assert item.title.en == "Stop for maintenance around 1 May to 7 May" and "5 月 1 日至 5 月 7 日" in item.title.zh
 
 
+def test_who_stands_still_most_of_the_year_is_not_told_when_to_stop(shift_worker: np.ndarray) -> None:
+    load = shift_worker.copy()
+    load[24 * 100 :] = 0  # cut off for arrears, say
+    advice = advise(make_account(load), [KNOWN["TWO_PART_CAPACITY"]])
+    assert len(advice.to_frame()) and not by_kind(advice, "maintenance") and not by_kind(advice, "maintenance", False)
+
+
 @pytest.mark.parametrize(("growth", "start", "worth_it"), [(0.20, 500, True), (0.0, 300, False), (0.0, 850, True)])
 def test_expansion_follows_the_growth_of_demand(
     shift_worker: np.ndarray, growth: float, start: float, worth_it: bool

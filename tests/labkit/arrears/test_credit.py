@@ -213,7 +213,10 @@ def test_the_score_is_tried_on_what_came_later(models: dict[int, CreditModel], b
         auc = model.measure("auc")
         assert auc.low > 0.9 and not set(model.card.binnings) & set(arrears.PROTECTED)
         assert model.grades["bad_share"].is_monotonic_increasing or model.grades["customers_count"].min() < 10
-        assert model.grades.loc[model.grades["grade"] == "E", "within"].all()
+        worst = model.grades.set_index("grade").loc["E"]
+        assert min(worst["expected_share"], worst["bad_share"]) > 0.5
+        # Difficulty grows over the months of the sample: later ones may turn out worse than foretold, never better.
+        assert worst["within"] or worst["bad_share"] > worst["expected_share"]
 
 
 def test_bad_customers_are_those_in_difficulty(models: dict[int, CreditModel], payer: pd.Series) -> None:

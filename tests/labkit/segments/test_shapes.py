@@ -71,7 +71,8 @@ def test_store_and_arrays_give_the_same(small_sample: Path) -> None:
     one, other = read_shapes(lab, near_zero=0.5), shapes_of_loads(loads, near_zero=0.5)
     assert (one.dropped_share[near] > 0.02).sum() >= 10
     # A day with a gap uses less: here and there one more is left out.
-    assert (one.dropped_share[near] - other.dropped_share[near]).abs().max() < 0.01
+    apart = (one.dropped_share[near] - other.dropped_share[near]).abs()
+    assert apart.max() < 0.02 and (apart < 0.01).mean() > 0.98
     assert (one.values.loc[near] - other.values.loc[near]).abs().max(axis=1).median() < 1e-6
     seasons = read_shapes(lab, ("workday",), by_season=True)
     assert seasons.values.shape[1] == 96 and seasons.blocks[0] == "winter_workday"
