@@ -15,7 +15,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +42,7 @@ class Started:
     gateway: Any
     folder: Path
     labs: int = 0
-    ended: bool = field(default=False)
+    ended: bool = False
 
 
 def start_spark(master: str, memory_mb: int, config: Mapping[str, str]) -> Started:

@@ -126,7 +126,10 @@ class RenewalModel:
         share = np.cumsum(np.exp(weight - weight.max()))
         chosen = np.searchsorted(share / share[-1], (rng.random() + np.arange(draws)) / draws)
         theta = np.exp(at + away[np.minimum(chosen, len(away) - 1)])
-        return [replace(self, alpha=row[0], beta=row[1], c=row[2] if k == 3 else 1.0) for row in theta.tolist()]
+        return [
+            replace(self, alpha=row[0], beta=row[1], c=row[2] if k == 3 else 1.0, _covariance=None)
+            for row in theta.tolist()
+        ]
 
     def to_frame(self, periods: int, *, draws: int = 500, seed: int = 0) -> pd.DataFrame:
         """``period``, ``survival`` and ``retention`` with their ``_low``, ``_high`` (missing if shares were given)."""
@@ -176,7 +179,7 @@ def fit_sbg(survivors: Sequence[float] | Mapping[str, Sequence[float]] | Sequenc
     Notes
     -----
     Maximum likelihood, Fader and Hardie (2007), doi:10.1002/dir.20074. Retention rises only because those likely to leave
-    go first. Intervals from the information on ln alpha, ln beta.
+    go first. Intervals: `RenewalModel.draw`.
 
     Examples
     --------

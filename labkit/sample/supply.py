@@ -1,4 +1,4 @@
-"""Who has no supply, and when: cut off for arrears until the bill is paid. Loads, bills and payments fit together."""
+"""Who has no supply, and when: cut off for arrears until reconnected. Loads, bills and payments fit together."""
 
 from __future__ import annotations
 

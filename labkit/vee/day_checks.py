@@ -123,7 +123,7 @@ def check_runs(lab: Lab, facts: ir.Table, limits: Thresholds, cut_off: pd.DataFr
     # A meter that never counted anything may not be there; whether it should be, bills say.
     ever = whole.inner_join(counts.filter(counts.all_wh > 0), "customer_id")
     zero = _runs(lab, ever, ever.wh == 0, limits.whole("zero_use.days"))
-    zero = _outside(zero, cut_off)
+    zero = _outside(zero, _until_first_use(lab, facts, cut_off))
     return [
         stuck.assign(check="stuck", value=stuck["cases_count"].astype(float), limit=limits["stuck.days"])[SUSPECT],
         zero.assign(check="zero_use", value=zero["cases_count"].astype(float), limit=limits["zero_use.days"])[SUSPECT],
@@ -142,6 +142,19 @@ def _runs(lab: Lab, facts: ir.Table, here: ir.BooleanValue, least: int) -> pd.Da
         from_day=mine.day.min(), to_day=mine.day.max(), cases_count=mine.count()
     )
     return lab.run(runs.filter(runs.cases_count >= least).drop("run"))
+
+
+def _until_first_use(lab: Lab, facts: ir.Table, spans: pd.DataFrame) -> pd.DataFrame:
+    """Spans, of which those that nobody ended last until power is used again."""
+    unended = spans.loc[~spans["ended"], ["customer_id", "since"]].drop_duplicates()
+    if unended.empty:
+        return spans
+    used = facts.filter(facts.wh > 0).inner_join(ibis.memtable(unended), "customer_id")
+    used = used.filter(used.day >= used.since)
+    again = lab.run(used.group_by(["customer_id", "since"]).aggregate(used_on=used.day.min()))
+    told = spans.merge(again, on=["customer_id", "since"], how="left")
+    used_on = told["used_on"].astype(object).where(told["used_on"].notna() & ~told["ended"], told["until"])
+    return spans.assign(until=[min(days) for days in zip(told["until"], used_on, strict=True)])
 
 
 def _outside(runs: pd.DataFrame, spans: pd.DataFrame) -> pd.DataFrame:

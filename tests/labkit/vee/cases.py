@@ -262,6 +262,7 @@ def faulty_meters(clean: int = 20) -> dict[str, Meter]:
     meters["TWICE"].read[81:] = meters["TWICE"].truth[81:]
     # Cut, and nobody wrote down that the supply came back.
     meters["FORGOT"].read = meters["FORGOT"].truth.copy()
+    meters["ZERO"].cuts = ((150, None),)  # the same, long before its days without use
     # A thousandth needs a large customer: whole Wh are left of it.
     meters["THOUSANDTH"] = make_meter(98, scale=2000)
     meters["THOUSANDTH"].capacity_kva = 9000.0
